@@ -1,0 +1,1 @@
+"""Read real sweeps, align them, run a model on them, write the results."""

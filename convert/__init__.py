@@ -1,0 +1,1 @@
+"""From a trained run to a .tflite file that says what it is."""

@@ -1,0 +1,5 @@
+"""``python -m edgedepth``."""
+
+from edgedepth.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Scenes, data sources and the renderer that turns them into focal stacks."""

@@ -1,0 +1,1 @@
+"""The networks: presets, layers that survive QAT, the step and the decoder."""
