@@ -1,0 +1,111 @@
+"""Write the golden vectors that hold every copy of the pre-processing to the Python one.
+
+    python tests/golden/make.py
+
+``preprocess.json`` holds the sweeps and, per case, the geometry; ``NAME_picture.npy`` is the
+picture (uint8 H, W, 3), ``NAME_valid.npy`` its mask where it has one, ``NAME_packed.npy`` the
+model's planes (uint8 h, w, 7). Bytes may differ by 1 between implementations of area averaging.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedepth.preprocess import Fit, SweepRange, encode_focus, pack_frame
+from edgedepth.spec import ModelSpec
+
+FOLDER = Path(__file__).resolve().parent
+MODEL = (24, 32)
+K = 9.5
+
+PICTURES = {
+    "exact": (96, 128),
+    "letterboxed": (100, 104),
+    "turned": (70, 50),
+    "enlarged": (20, 26),
+}
+MASKED = ("letterboxed", "turned")
+
+SWEEPS = {
+    "phone": [2.857143, 2.0, 1.111111, 0.751880, 0.452489],
+    "from infinity": [0.0, 0.5, 1.0, 4.0],
+    "shuffled": [1.0, 3.0, 0.2],
+    "single": [1.5],
+    "single near": [8.0],
+    "narrow": [1.0, 1.05],
+    "at the width limit": [1.0, 1.1],
+}
+
+SWEEP_SPEC = ModelSpec("mobile", *MODEL, 4, "sweep", "sweep")
+METRES_SPEC = ModelSpec("paper", 80, 80, 0, "metres", "metres", all_in_focus_first=True)
+
+
+def picture(height: int, width: int, seed: int) -> NDArray[np.uint8]:
+    """Sharp noise on the left fading to smooth on the right, over a colour ramp."""
+    rng = np.random.default_rng(seed)
+    noise = rng.uniform(-1, 1, (height, width, 3)).astype(np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    share = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
+    ramp = np.linspace(60, 190, height, dtype=np.float32)[:, None, None]
+    return np.clip(ramp + 60 * (noise * (1 - share) ** 2 + soft * share), 0, 255).astype(np.uint8)
+
+
+def mask(height: int, width: int) -> NDArray[np.bool_]:
+    """Everything but a wedge along two borders, as alignment leaves it."""
+    rows, columns = np.mgrid[:height, :width]
+    return (rows + columns // 4 > height // 8) & (columns < width - width // 10)
+
+
+def pack(fit: Fit, rgb: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+    return pack_frame(*fit.to_cue_image(rgb, valid), *fit.model)
+
+
+def geometry(size: tuple[int, int]) -> dict[str, Any]:
+    fit = Fit.of(size, MODEL)
+    return {**asdict(fit), "offset": fit.offset, "k": K, "cue_coc": fit.cue_coc(K)}
+
+
+def sweep(focus: list[float]) -> dict[str, Any]:
+    values = np.array(focus)
+    found = SweepRange.of(values)
+    return {
+        "focus_dioptres": focus,
+        "low": found.low,
+        "span": found.span,
+        "encoded_sweep": encode_focus(values, SWEEP_SPEC).tolist(),
+        "encoded_metres": encode_focus(values, METRES_SPEC).tolist(),
+        "cue_coc": K,
+        "optics": found.optics(K).tolist(),
+    }
+
+
+def record() -> dict[str, Any]:
+    """Everything that goes into ``preprocess.json``."""
+    return {
+        "sweeps": {name: sweep(focus) for name, focus in SWEEPS.items()},
+        "cases": {
+            name: {**geometry(size), "masked": name in MASKED} for name, size in PICTURES.items()
+        },
+    }
+
+
+def main() -> None:
+    for seed, (name, size) in enumerate(PICTURES.items()):
+        rgb = picture(*size, seed)
+        valid = mask(*size) if name in MASKED else None
+        np.save(FOLDER / f"{name}_picture.npy", rgb)
+        if valid is not None:
+            np.save(FOLDER / f"{name}_valid.npy", valid)
+        np.save(FOLDER / f"{name}_packed.npy", pack(Fit.of(size, MODEL), rgb, valid))
+    (FOLDER / "preprocess.json").write_text(json.dumps(record(), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
