@@ -1,0 +1,367 @@
+"""Layers that live three lives: float with batch norm, folded, and fake-quantised.
+
+TFMOT's ``quantize_model`` refuses weight sharing over a stack, recurrent cells and nested
+models, so its quantizers are attached layer by layer here. Every layer may be called once
+per frame with the same weights and the same ranges. What TFLite demands decides the ranges:
+logistic [0, 255/256], tanh [-1, 127/128], weights per output channel except for transposed
+convolutions and dense layers, which the converter only takes per tensor.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from edgedepth.models.backend import keras, quantizers, tf
+
+Tensor: TypeAlias = Any
+Range: TypeAlias = tuple[float, float]
+
+SIGMOID: Range = (0.0, 255 / 256)
+TANH: Range = (-1.0, 127 / 128)
+CELL: Range = (-4.0, 4 * 127 / 128)
+RELU6: Range = (0.0, 6.0)
+UNIT: Range = (0.0, 1.0)
+
+
+class Mode(enum.Enum):
+    """Which of its lives a network leads."""
+
+    FLOAT = "float"
+    FOLDED = "folded"
+    QUANTIZED = "quantized"
+
+
+class FakeQuant(keras.layers.Layer):
+    """8-bit fake quantisation of an activation; the identity unless the mode is QUANTIZED.
+
+    Args:
+        mode: the network's mode.
+        fixed: (low, high), or None for a range that follows a moving average.
+    """
+
+    def __init__(self, mode: Mode, fixed: Range | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.active = mode is Mode.QUANTIZED
+        self.fixed = fixed
+        self.observed: Range | None = None
+        self.observing = False
+        if self.active and fixed is None:
+            self.quantizer = quantizers.MovingAverageQuantizer(
+                num_bits=8, per_axis=False, symmetric=False, narrow_range=False
+            )
+            self.limits = self.quantizer.build(None, "range", self)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        if not self.active:
+            return x
+        if self.fixed is not None:
+            return tf.quantization.fake_quant_with_min_max_args(x, *self.fixed, num_bits=8)
+        if self.observing:
+            low, high = float(tf.reduce_min(x)), float(tf.reduce_max(x))
+            old = self.observed or (0.0, 0.0)
+            self.observed = (min(low, old[0], 0.0), max(high, old[1], 0.0))
+            return x
+        return self.quantizer(x, training, weights=self.limits)
+
+    def adopt(self) -> None:
+        """Take the observed range as the starting point of the moving average."""
+        self.observing = False
+        if self.observed is not None:
+            low, high = self.observed
+            self.limits["min_var"].assign(low)
+            self.limits["max_var"].assign(max(high, low + 1e-3))
+
+
+class WeightQuant:
+    """Symmetric 8-bit fake quantisation of a weight, per ``axis`` or per tensor."""
+
+    def __init__(self, owner: keras.layers.Layer, shape: tuple[int, ...], axis: int | None) -> None:
+        self.quantizer = quantizers.LastValueQuantizer(
+            num_bits=8, per_axis=axis is not None, symmetric=True, narrow_range=True
+        )
+        # The quantizer only knows the last axis, so another one is moved there and back.
+        order = list(range(len(shape)))
+        if axis is not None:
+            order.remove(axis % len(shape))
+            order.append(axis % len(shape))
+        self.order = order
+        self.back = [int(i) for i in np.argsort(order)]
+        self.limits = self.quantizer.build(
+            tf.TensorShape([shape[i] for i in order]), "weight", owner
+        )
+
+    def __call__(self, weight: Tensor, training: bool) -> Tensor:
+        if self.order == self.back and self.order == sorted(self.order):
+            return self.quantizer(weight, training, weights=self.limits)
+        moved = tf.transpose(weight, self.order)
+        return tf.transpose(self.quantizer(moved, training, weights=self.limits), self.back)
+
+
+class Kernel(keras.layers.Layer):
+    """A linear map with kernel and bias, then batch norm (float only), activation, quantiser.
+
+    Subclasses give the kernel's shape, the axis of its output channels and the operation.
+    """
+
+    def __init__(
+        self,
+        mode: Mode,
+        filters: int,
+        *,
+        norm: bool = True,
+        bias: bool = True,
+        activation: Callable[[Tensor], Tensor] | None = None,
+        out: Range | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.mode = mode
+        self.filters = filters
+        self.use_norm = norm and mode is Mode.FLOAT
+        self.use_bias = bias
+        self.activation = activation
+        # TFLite fuses ReLU into the operation; any other activation is an operation of its
+        # own and wants its input on a grid.
+        fused = activation is None or activation in (tf.nn.relu, tf.nn.relu6)
+        self.before = None if fused else FakeQuant(mode)
+        self.quant = FakeQuant(mode, out)
+
+    channel_axis: int = -1
+    weight_axis: int | None = -1
+
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    def linear(self, x: Tensor, kernel: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def build(self, input_shape: Any) -> None:
+        shape = self.kernel_shape(int(input_shape[-1]))
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer="he_normal")
+        if self.use_norm:
+            self.norm = keras.layers.BatchNormalization(momentum=0.95, name="norm")
+        elif self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        if self.mode is Mode.QUANTIZED:
+            self.weight_quant = WeightQuant(self, shape, self.weight_axis)
+        super().build(input_shape)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        kernel = self.kernel
+        if self.mode is Mode.QUANTIZED:
+            kernel = self.weight_quant(kernel, training)
+        y = self.linear(x, kernel)
+        if self.use_norm:
+            y = self.norm(y, training=training)
+        elif self.use_bias:
+            y = y + self.bias
+        if self.before is not None:
+            y = self.before(y, training=training)
+        if self.activation is not None:
+            y = self.activation(y)
+        return self.quant(y, training=training)
+
+    def folded(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """(kernel, bias) with the batch norm's running statistics folded in."""
+        kernel = self.kernel.numpy()
+        if not self.use_norm:
+            return kernel, (self.bias.numpy() if self.use_bias else None)
+        norm = self.norm
+        gain = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
+        shape = [1] * kernel.ndim
+        shape[self.channel_axis] = -1
+        return kernel * gain.reshape(shape), norm.beta.numpy() - norm.moving_mean.numpy() * gain
+
+    def load(self, kernel: np.ndarray, bias: np.ndarray | None) -> None:
+        """Take over another layer's kernel and bias."""
+        self.kernel.assign(kernel)
+        if bias is not None:
+            self.bias.assign(bias)
+
+
+class Conv(Kernel):
+    """2-D convolution, "same" padding, NHWC."""
+
+    def __init__(self, mode: Mode, filters: int, size: int, stride: int = 1, **kwargs: Any) -> None:
+        super().__init__(mode, filters, **kwargs)
+        self.size, self.stride = size, stride
+
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (self.size, self.size, channels, self.filters)
+
+    def linear(self, x: Tensor, kernel: Tensor) -> Tensor:
+        return tf.nn.conv2d(x, kernel, self.stride, "SAME")
+
+
+class Depthwise(Kernel):
+    """3x3 depthwise convolution, "same" padding, NHWC."""
+
+    channel_axis = 2
+    weight_axis = 2
+
+    def __init__(self, mode: Mode, channels: int, stride: int = 1, **kwargs: Any) -> None:
+        super().__init__(mode, channels, **kwargs)
+        self.stride = stride
+
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (3, 3, channels, 1)
+
+    def linear(self, x: Tensor, kernel: Tensor) -> Tensor:
+        return tf.nn.depthwise_conv2d(x, kernel, [1, self.stride, self.stride, 1], "SAME")
+
+
+class Deconv(Kernel):
+    """Transposed 2-D convolution, "same" padding, NHWC."""
+
+    channel_axis = 2
+    weight_axis = None
+
+    def __init__(self, mode: Mode, filters: int, size: int, stride: int, **kwargs: Any) -> None:
+        super().__init__(mode, filters, **kwargs)
+        self.size, self.stride = size, stride
+
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (self.size, self.size, self.filters, channels)
+
+    def linear(self, x: Tensor, kernel: Tensor) -> Tensor:
+        batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
+        size = (batch, x.shape[1] * self.stride, x.shape[2] * self.stride, self.filters)
+        return tf.nn.conv2d_transpose(x, kernel, size, self.stride, "SAME")
+
+
+class Dense(Kernel):
+    """Fully connected layer on (B, C)."""
+
+    weight_axis = None
+
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (channels, self.filters)
+
+    def linear(self, x: Tensor, kernel: Tensor) -> Tensor:
+        return tf.linalg.matmul(x, kernel)
+
+
+class Sum(keras.layers.Layer):
+    """Add tensors pairwise, each partial sum on its own 8-bit grid; optional activation last."""
+
+    def __init__(
+        self,
+        mode: Mode,
+        terms: int,
+        activation: Callable[[Tensor], Tensor] | None = None,
+        out: Range | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.activation = activation
+        self.partial = [FakeQuant(mode) for _ in range(terms - 2)]
+        self.quant = FakeQuant(mode, out)
+
+    def call(self, terms: list[Tensor], training: bool = False) -> Tensor:
+        total = terms[0]
+        for index, term in enumerate(terms[1:]):
+            total = total + term
+            if index < len(self.partial):
+                total = self.partial[index](total, training=training)
+        if self.activation is not None:
+            total = self.activation(total)
+        return self.quant(total, training=training)
+
+
+class Separable(keras.layers.Layer):
+    """Depthwise 3x3 then 1x1, each with batch norm and ReLU6; residual where shapes allow."""
+
+    def __init__(
+        self, mode: Mode, channels: int, filters: int, stride: int = 1, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.residual = stride == 1 and channels == filters
+        relu6 = tf.nn.relu6
+        self.depthwise = Depthwise(mode, channels, stride, activation=relu6, out=RELU6)
+        if self.residual:
+            self.pointwise = Conv(mode, filters, 1)
+            self.add = Sum(mode, 2, activation=relu6, out=RELU6)
+        else:
+            self.pointwise = Conv(mode, filters, 1, activation=relu6, out=RELU6)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        y = self.pointwise(self.depthwise(x, training=training), training=training)
+        return self.add([x, y], training=training) if self.residual else y
+
+
+class Gates(keras.layers.Layer):
+    """Depthwise 3x3 and 1x1 convolution without activation: the maps of a convolutional LSTM."""
+
+    def __init__(
+        self, mode: Mode, channels: int, filters: int, bias: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.depthwise = Depthwise(mode, channels, norm=False, bias=bias)
+        self.pointwise = Conv(mode, filters, 1, norm=False, bias=bias)
+        self.quant = self.pointwise.quant
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        return self.pointwise(self.depthwise(x, training=training), training=training)
+
+
+class LstmCell(keras.layers.Layer):
+    """One LSTM step (Hochreiter & Schmidhuber 1997) whose gates come as four equal parts.
+
+    The input and the recurrent part are added rather than concatenated: TFLite wants equal
+    scales in a concatenation, which quantisation-aware ranges do not give.
+
+    Args:
+        from_input, from_state: :class:`Gates` or :class:`Dense` with 4 x units outputs; the
+            recurrent one has no bias, so that a zero state adds exactly nothing.
+    """
+
+    def __init__(
+        self, mode: Mode, from_input: Gates | Dense, from_state: Gates | Dense, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.quantized = mode is Mode.QUANTIZED
+        self.from_input, self.from_state = from_input, from_state
+        self.gates = Sum(mode, 2)
+        self.input_gate = FakeQuant(mode, SIGMOID)
+        self.forget_gate = FakeQuant(mode, SIGMOID)
+        self.output_gate = FakeQuant(mode, SIGMOID)
+        self.candidate = FakeQuant(mode, TANH)
+        self.added = FakeQuant(mode, TANH)
+        self.kept = FakeQuant(mode, CELL)
+        self.cell = FakeQuant(mode, CELL)
+        self.squashed = FakeQuant(mode, TANH)
+        self.hidden = FakeQuant(mode, TANH)
+
+    def call(
+        self, x: Tensor, state: tuple[Tensor, Tensor] | None, training: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """(h, c) after one step; ``state`` None stands for zeros.
+
+        A quantised first step adds zeros on the grids that a real state would have, so that
+        the unrolled graph and the streaming one round alike. It runs no convolution on them:
+        GPU delegates refuse a node without runtime inputs.
+        """
+        gates = self.from_input(x, training=training)
+        if state is not None:
+            gates = self.gates(
+                [gates, self.from_state(state[0], training=training)], training=training
+            )
+        elif self.quantized:
+            zeros = self.from_state.quant(tf.zeros_like(gates), training=False)
+            gates = self.gates([gates, zeros], training=training)
+        i, f, g, o = tf.split(gates, 4, axis=-1)
+        i = self.input_gate(tf.sigmoid(i))
+        f = self.forget_gate(tf.sigmoid(f))
+        o = self.output_gate(tf.sigmoid(o))
+        g = self.candidate(tf.tanh(g))
+        cell = self.added(i * g)
+        if state is not None:
+            cell = self.kept(f * state[1]) + cell
+        elif self.quantized:
+            cell = self.kept(tf.zeros_like(cell)) + cell
+        cell = self.cell(cell)
+        return self.hidden(o * self.squashed(tf.tanh(cell))), cell
