@@ -15,6 +15,7 @@ VERBS = {
     "infer": "Turn a focal sweep into a depth map.",
     "train": "Train a network: float, then quantization-aware.",
     "convert": "Turn a trained run into a .tflite file.",
+    "check": "Audit a .tflite and run it on the CPU and the GPU path.",
     "models": "List the models that are shipped.",
 }
 """Verb -> one-line help. ``edgedepth.commands.<verb>`` defines a click command of that name."""

@@ -1,0 +1,412 @@
+"""What stands in a .tflite's way, on which target, where it comes from and what to change.
+
+Works on any .tflite and needs neither TensorFlow nor a run. A *float island* is a connected
+group of operators in a quantised graph that read or write computed float tensors, other than
+a QUANTIZE of a graph input and a DEQUANTIZE that makes a graph output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edgedepth.convert.flatbuffer import Model, constant, shape_of, text
+from edgedepth.convert.graph import (
+    TYPE_NAMES,
+    Node,
+    histogram,
+    layer_of,
+    macs,
+    nodes,
+    signatures,
+)
+from edgedepth.convert.op_tables import GPU_DELEGATE, TFLITE_RUNTIME_2_14
+from edgedepth.convert.passes import CONTROL_FLOW
+from edgedepth.spec import ModelSpec
+
+Severity = Literal["error", "warning", "note"]
+Target = Literal["cpu", "gpu"]
+BOTH: frozenset[Target] = frozenset({"cpu", "gpu"})
+GPU: frozenset[Target] = frozenset({"gpu"})
+
+MAX_RANK = 4
+COMPUTE = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
+FLOATS = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64)
+INTEGERS = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16)
+
+CONTRACT = frozenset({"rank", "dynamic", "float-island", "flex", "custom", "control-flow"})
+"""Rules that no file emitted by edgedepth may break, on whatever target."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that stands in the way.
+
+    Attributes:
+        rule: short name, e.g. ``"rank"``.
+        severity: error: will not run or runs wrong; warning: slow or risky; note: good to know.
+        targets: where it matters.
+        graph: signature key or graph name.
+        where: tensor or operator.
+        layer: what the training code called it.
+        problem, change: what is wrong, and what to change.
+        count: how many operators or tensors it covers.
+    """
+
+    rule: str
+    severity: Severity
+    targets: frozenset[Target]
+    graph: str
+    where: str
+    layer: str
+    problem: str
+    change: str
+    count: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**self.__dict__, "targets": sorted(self.targets)}
+
+
+@dataclass(frozen=True)
+class GraphSummary:
+    """One graph in figures.
+
+    Attributes:
+        name: signature key or graph name.
+        operators: kind -> count.
+        macs: multiply-accumulates of one run.
+        max_rank: highest rank of a tensor.
+        quantised: computes in integers.
+    """
+
+    name: str
+    operators: dict[str, int]
+    macs: int
+    max_rank: int
+    quantised: bool
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The graphs of a file and the findings, worst first."""
+
+    graphs: tuple[GraphSummary, ...]
+    findings: tuple[Finding, ...] = field(default=())
+
+    def errors(self) -> list[Finding]:
+        """Findings that mean the file will not do on its target."""
+        return [f for f in self.findings if f.severity == "error"]
+
+    def broken_contract(self) -> list[Finding]:
+        """Findings that a file of edgedepth must not have."""
+        return [f for f in self.findings if f.rule in CONTRACT]
+
+    def for_targets(self, targets: frozenset[Target]) -> Audit:
+        """The same, findings that only concern other targets demoted to notes."""
+        findings = [
+            f if f.targets & targets else replace(f, severity="note") for f in self.findings
+        ]
+        return Audit(self.graphs, tuple(sorted(findings, key=_weight)))
+
+
+def _weight(finding: Finding) -> int:
+    return ("error", "warning", "note").index(finding.severity)
+
+
+def targets_of(spec: ModelSpec | None) -> frozenset[Target]:
+    """The targets a file's metadata names: int8 and dynamic for the CPU, fp16 for the GPU."""
+    named: dict[str, frozenset[Target]] = {
+        "int8": frozenset({"cpu"}),
+        "dynamic": frozenset({"cpu"}),
+        "fp16": GPU,
+    }
+    return named.get(spec.precision, BOTH) if spec is not None else BOTH
+
+
+def audit(model: Model) -> Audit:
+    """Look a parsed file over."""
+    names = signatures(model)
+    quantised_model = any(_computes_in_integers(model, graph) for graph in model.subgraphs)
+    graphs, findings = [], []
+    for index, graph in enumerate(model.subgraphs):
+        name = names[index]
+        quantised = quantised_model and (
+            _computes_in_integers(model, graph) or not _computes_in_floats(model, graph)
+        )
+        graphs.append(
+            GraphSummary(
+                name=name,
+                operators=dict(histogram(model, graph).most_common()),
+                macs=macs(model, graph),
+                max_rank=max((len(shape_of(t)) for t in graph.tensors), default=0),
+                quantised=quantised,
+            )
+        )
+        for rule in _RULES:
+            findings += list(rule(model, graph, name))
+        if quantised:
+            findings += list(_float_islands(model, graph, name))
+    return Audit(tuple(graphs), tuple(sorted(_merged(findings), key=_weight)))
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """Findings that differ only in place within one layer become one with a count."""
+    groups: dict[tuple[str, ...], Finding] = {}
+    for f in findings:
+        key = (f.rule, f.graph, f.layer, f.problem)
+        groups[key] = replace(groups[key], count=groups[key].count + 1) if key in groups else f
+    return list(groups.values())
+
+
+def _computes_in_integers(model: Model, graph: Any) -> bool:
+    return any(
+        node.kind in COMPUTE and node.output.type in INTEGERS for node in nodes(model, graph)
+    )
+
+
+def _computes_in_floats(model: Model, graph: Any) -> bool:
+    return any(node.kind in COMPUTE and node.output.type in FLOATS for node in nodes(model, graph))
+
+
+def _at(node: Node, graph: str) -> dict[str, Any]:
+    tensor = text(node.output.name) if node.outputs() else ""
+    return {
+        "graph": graph,
+        "where": f"{node.kind} #{node.index} -> {tensor}",
+        "layer": layer_of(tensor),
+    }
+
+
+def _tensor_rules(model: Model, graph: Any, name: str) -> Iterator[Finding]:
+    for tensor in graph.tensors:
+        place = {"graph": name, "where": text(tensor.name), "layer": layer_of(text(tensor.name))}
+        shape = shape_of(tensor)
+        if len(shape) > MAX_RANK:
+            yield Finding(
+                "rank",
+                "error",
+                GPU,
+                **place,
+                problem=f"tensor of rank {len(shape)} {list(shape)}; GPU delegates take up to 4",
+                change="work on one frame at a time, or fold two dimensions into one",
+            )
+        signature = tensor.shapeSignature
+        if signature is not None and any(int(d) < 0 for d in signature):
+            shown = [int(d) for d in signature]
+            yield Finding(
+                "dynamic", "error", BOTH, **place,
+                problem=f"dynamic shape {shown}; delegates refuse it or fall back",
+                change="export with a fixed input size and batch 1",
+            )  # fmt: skip
+
+
+def _operator_rules(model: Model, graph: Any, name: str) -> Iterator[Finding]:
+    for node in nodes(model, graph):
+        at = _at(node, name)
+        if node.kind.startswith("CUSTOM:Flex"):
+            yield Finding(
+                "flex",
+                "error",
+                BOTH,
+                **at,
+                problem=f"{node.kind[7:]} needs TensorFlow's own kernels (Flex) in the app",
+                change="express the layer in TFLite's built-in operators",
+            )
+        elif node.kind.startswith("CUSTOM:"):
+            yield Finding(
+                "custom",
+                "error",
+                BOTH,
+                **at,
+                problem=f"custom operator {node.kind[7:]}; the app must register it",
+                change="express the layer in TFLite's built-in operators",
+            )
+        elif node.kind in CONTROL_FLOW:
+            yield Finding(
+                "control-flow",
+                "error",
+                GPU,
+                **at,
+                problem=f"{node.kind} runs another graph; GPU delegates refuse, XNNPACK stops",
+                change="unroll the loop: call the cell once per step with shared weights",
+            )
+        elif node.kind not in GPU_DELEGATE:
+            yield Finding(
+                "gpu-operator",
+                "error",
+                GPU,
+                **at,
+                problem=f"the GPU delegate has no {node.kind}",
+                change=_GPU_ADVICE.get(node.kind, "express it in operators the delegate has"),
+            )
+        yield from _version_rule(model, node, at)
+
+
+_GPU_ADVICE = {
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "write the LSTM cell out and unroll it over the frames",
+    "GATHER_ND": "use slices or a one-hot product",
+    "SHAPE": "export with a fixed input size and batch 1",
+    "BROADCAST_TO": "let the arithmetic operator broadcast",
+}
+
+
+def _version_rule(model: Model, node: Node, at: dict[str, Any]) -> Iterator[Finding]:
+    if node.kind.startswith("CUSTOM:"):
+        return
+    version = model.operatorCodes[node.operator.opcodeIndex].version
+    known = TFLITE_RUNTIME_2_14.get(node.kind, 0)
+    if version > known:
+        has = f"up to version {known}" if known else "no such operator"
+        yield Finding(
+            "version",
+            "warning",
+            frozenset({"cpu"}),
+            **at,
+            problem=f"{node.kind} version {version}; tflite-runtime 2.14 has {has}",
+            change="run it with ai-edge-litert, or convert with TensorFlow 2.19 or older",
+        )
+
+
+def _depthwise_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
+    for node in nodes(model, graph):
+        if node.kind != "DEPTHWISE_CONV_2D" or node.output.type not in INTEGERS:
+            continue
+        weight = node.inputs()[1]
+        scales = weight.quantization.scale if weight.quantization is not None else None
+        if scales is not None and len(scales) > 1:
+            yield Finding(
+                "depthwise-per-channel",
+                "error",
+                GPU,
+                **_at(node, name),
+                problem="int8 depthwise with a scale per channel fails or computes wrongly there",
+                change="ship an fp16 file for the GPU: edgedepth convert --precision fp16",
+            )
+
+
+def _layer_norm_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
+    """MEAN, SQUARED_DIFFERENCE or a square, MEAN, RSQRT in a row: GPU delegates get it wrong."""
+    producers = {int(o): n for n in nodes(model, graph) for o in n.operator.outputs}
+
+    def ancestors(node: Node, depth: int) -> Iterator[str]:
+        for i in node.operator.inputs:
+            parent = producers.get(int(i))
+            if parent is not None and depth:
+                yield parent.kind
+                yield from ancestors(parent, depth - 1)
+
+    for node in nodes(model, graph):
+        if node.kind == "RSQRT" and list(ancestors(node, 4)).count("MEAN") >= 2:
+            yield Finding(
+                "layer-norm",
+                "warning",
+                GPU,
+                **_at(node, name),
+                problem="layer normalisation; GPU delegates computed it wrongly (tensorflow#67216)",
+                change="train with batch normalisation, which folds away, or compare outputs there",
+            )
+
+
+def _transposed_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
+    found = [n for n in nodes(model, graph) if n.kind == "TRANSPOSE_CONV"]
+    if len(found) > 1:
+        yield Finding(
+            "transposed-convolutions",
+            "warning",
+            GPU,
+            **_at(found[1], name),
+            problem=f"{len(found)} transposed convolutions; some delegates get the second wrong "
+            "(tensorflow#58746)",
+            change="upsample with RESIZE_BILINEAR and a convolution",
+            count=len(found),
+        )
+
+
+def _constant_input_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
+    for node in nodes(model, graph):
+        tensors = node.inputs()
+        if node.kind == "DEQUANTIZE":  # how an fp16 file holds its weights; every runtime knows
+            continue
+        if tensors and all(constant(model, t) is not None for t in tensors):
+            yield Finding(
+                "constant-operator",
+                "warning",
+                BOTH,
+                **_at(node, name),
+                problem=f"{node.kind} of constants only; it splits XNNPACK's part of the graph and "
+                "GPU delegates fail on it ('node has 0 runtime inputs')",
+                change="never run a layer on a constant, e.g. a zero state before the first frame",
+            )
+
+
+def _float_islands(model: Model, graph: Any, name: str) -> Iterator[Finding]:
+    inputs = {int(i) for i in graph.inputs}
+    outputs = {int(i) for i in graph.outputs}
+
+    def computed_floats(node: Node) -> set[int]:
+        touched = {int(i) for a in (node.operator.inputs, node.operator.outputs) for i in a}
+        return {
+            i
+            for i in touched
+            if i >= 0
+            and graph.tensors[i].type in FLOATS
+            and constant(model, graph.tensors[i]) is None
+        }
+
+    def at_boundary(node: Node) -> bool:
+        first = {int(node.operator.inputs[0])} if len(node.operator.inputs) else set()
+        enters = node.kind == "QUANTIZE" and first <= inputs
+        leaves = node.kind == "DEQUANTIZE" and {int(i) for i in node.operator.outputs} <= outputs
+        return enters or leaves
+
+    floating = [n for n in nodes(model, graph) if computed_floats(n) and not at_boundary(n)]
+    for island in _connected(floating, computed_floats):
+        inner = [n for n in island if n.kind not in ("QUANTIZE", "DEQUANTIZE")] or island
+        kinds = ", ".join(dict.fromkeys(n.kind for n in inner))
+        yield Finding(
+            "float-island",
+            "error",
+            BOTH,
+            **_at(inner[0], name),
+            problem=f"{kinds} in {TYPE_NAMES[inner[0].output.type].lower()} inside an integer "
+            "graph: it converts to float and back",
+            change="give every tensor of that layer a fake-quantised range in training",
+            count=len(island),
+        )
+
+
+def _connected(group: list[Node], touched: Callable[[Node], set[int]]) -> list[list[Node]]:
+    """Split operators into groups that share a tensor, in execution order."""
+    islands: list[tuple[set[int], list[Node]]] = []
+    for node in group:
+        tensors, members = set(touched(node)), [node]
+        apart = []
+        for other_tensors, others in islands:
+            if other_tensors & tensors:
+                tensors |= other_tensors
+                members = others + members
+            else:
+                apart.append((other_tensors, others))
+        islands = [*apart, (tensors, members)]
+    return [members for _, members in islands]
+
+
+_RULES = (
+    _tensor_rules,
+    _operator_rules,
+    _depthwise_rule,
+    _layer_norm_rule,
+    _transposed_rule,
+    _constant_input_rule,
+)
+
+
+def total_macs(audited: Audit) -> int:
+    """MACs of ``infer``, or of the heaviest graph of a file without it."""
+    by_name = {g.name: g.macs for g in audited.graphs}
+    return by_name.get("infer", int(np.max(list(by_name.values()))))
