@@ -40,10 +40,10 @@ class PlaneRecipe:
     """
 
     layout_share: float = 0.35
-    far_outside: float = 0.36
-    near_outside: float = 0.3
-    far_inside_share: float = 0.3
-    near_inside_share: float = 0.35
+    far_outside: float = 0.42
+    near_outside: float = 0.36
+    far_inside_share: float = 0.25
+    near_inside_share: float = 0.3
     spread_weights: tuple[float, float, float, float] = (0.3, 0.25, 0.25, 0.2)
     coc_for_phone: float = 14.0
 
