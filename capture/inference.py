@@ -1,0 +1,315 @@
+"""Depth from a sweep: register it, feed the model, read the answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedepth import optics
+from edgedepth import spec as spec_module
+from edgedepth.capture.fusion import all_in_focus
+from edgedepth.capture.modelfile import ModelFile, read_model_file
+from edgedepth.capture.refine import upsample
+from edgedepth.capture.register import RegisteredSweep, register_sweep
+from edgedepth.capture.runtimes import Arrays, Runtime, Signature, Tensor, choose
+from edgedepth.capture.sweep import Sweep
+from edgedepth.errors import UserError
+from edgedepth.preprocess import ModelInputs, depth_from_output, model_inputs
+from edgedepth.stack import FocalStack, Frame
+
+LOWEST_SCORE = -16.0
+FARTHEST_M = 100.0
+"""Depth beyond this is written as this: less than 0.01 dioptres is below any sweep's reach."""
+
+DEFAULT_SIDE = 640
+DEFAULT_MIN_CONFIDENCE = 0.1
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A model's answer for a stack.
+
+    Attributes:
+        dioptres: float32 (h, w) at the model's resolution, in the pictures' aspect.
+        confidence: float32 (h, w) in [0, 1]; None from a model that gives none.
+        runtime: name and version.
+        signature: ``"infer"`` or ``"streaming"``.
+        seconds: stage -> wall time.
+    """
+
+    dioptres: NDArray[np.float32]
+    confidence: NDArray[np.float32] | None
+    runtime: str
+    signature: str
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DepthResult:
+    """Everything that ``edgedepth infer`` writes down.
+
+    Attributes:
+        depth_m: float32 (H, W) metres, NaN where the model declines to say.
+        confidence: float32 (H, W) in [0, 1].
+        all_in_focus: uint8 (h, w, 3) composite of the aligned frames.
+        reference: uint8 (H, W, 3) first frame at the depth map's size.
+        sweep, registered, model, raw: what it was made from.
+        seconds: stage -> wall time.
+        warnings: what the user should know.
+    """
+
+    depth_m: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    all_in_focus: NDArray[np.uint8]
+    reference: NDArray[np.uint8]
+    sweep: Sweep
+    registered: RegisteredSweep
+    model: ModelFile
+    raw: Depth
+    seconds: dict[str, float]
+    warnings: tuple[str, ...]
+    min_confidence: float
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def infer_depth(
+    sweep: Sweep,
+    model: ModelFile | Path | str | None = None,
+    runtime: str = "auto",
+    threads: int = 2,
+    size: tuple[int, int] | None = None,
+    min_confidence: float = DEFAULT_MIN_CONFIDENCE,
+    align: bool = True,
+) -> DepthResult:
+    """Depth map of a sweep.
+
+    Args:
+        sweep: from :func:`edgedepth.capture.read_sweep`.
+        model: a ``.tflite``; the shipped one by default.
+        runtime: ``auto``, ``litert``, ``tflite-runtime`` or ``tensorflow``.
+        threads: CPU threads.
+        size: (height, width) of the depth map; by default the frames' aspect with a long side
+            of 640.
+        min_confidence: depth below this confidence becomes NaN.
+        align: align the frames to the first.
+
+    Raises:
+        UserError: the sweep does not fit the model, or something in it cannot be read.
+    """
+    seconds: dict[str, float] = {}
+    file = model if isinstance(model, ModelFile) else read_model_file(model)
+    chosen = choose(runtime)
+    sweep, notes = limit_frames(sweep, file)
+    check_frames(len(sweep), file)
+    with _timed(seconds, "align"):
+        registered = register_sweep(
+            sweep, (file.spec.height, file.spec.width), align=align, threads=threads
+        )
+    with _timed(seconds, "load model"):
+        engine = Runtime(file.path, chosen, threads)
+    raw = run_stack(registered.stack, file, engine)
+    seconds.update(raw.seconds)
+    with _timed(seconds, "all in focus"):
+        sharp = all_in_focus(registered.stack)
+    with _timed(seconds, "upsample"):
+        out_size = output_size(sweep.size_px) if size is None else size
+        depth_m, confidence, reference = finish(raw, registered.stack, out_size, min_confidence)
+    warnings = [
+        *sweep.warnings,
+        *notes,
+        *registered.warnings,
+        *_model_doubts(registered, file, raw),
+    ]
+    return DepthResult(
+        depth_m,
+        confidence,
+        sharp,
+        reference,
+        sweep,
+        registered,
+        file,
+        raw,
+        seconds,
+        tuple(warnings),
+        min_confidence,
+    )
+
+
+def output_size(picture: tuple[int, int], long_side: int = DEFAULT_SIDE) -> tuple[int, int]:
+    """(height, width) of the depth map in the pictures' aspect, never larger than they are."""
+    scale = min(1.0, long_side / max(picture))
+    return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
+
+
+def limit_frames(sweep: Sweep, model: ModelFile) -> tuple[Sweep, list[str]]:
+    """Keep at most as many frames as a streaming model combines, evenly over the focus range.
+
+    The first frame always stays: it is the reference.
+    """
+    most = spec_module.MAX_FRAMES
+    if len(sweep) <= most or not model.spec.streaming:
+        return sweep, []
+    order = np.argsort(sweep.focus_dioptres, kind="stable")
+    picks = {int(order[i]) for i in np.rint(np.linspace(0, len(order) - 1, most)).astype(int)}
+    if 0 not in picks:
+        first_rank = int(np.flatnonzero(order == 0)[0])
+        nearest = min(picks, key=lambda p: abs(int(np.flatnonzero(order == p)[0]) - first_rank))
+        picks = (picks - {nearest}) | {0}
+    from dataclasses import replace
+
+    frames = tuple(f for i, f in enumerate(sweep.frames) if i in picks)
+    note = f"{len(sweep)} frames are more than the {most} a model combines: {most} were chosen"
+    return replace(sweep, frames=frames), [note]
+
+
+def check_frames(count: int, model: ModelFile) -> None:
+    """A model without streaming takes exactly its N frames.
+
+    Raises:
+        UserError: it does not take this many.
+    """
+    wanted = model.spec.frames - (1 if model.spec.all_in_focus_first else 0)
+    if count == wanted or model.spec.streaming:
+        return
+    more = count + (1 if model.spec.all_in_focus_first else 0)
+    raise UserError(
+        f"{model.path.name} takes {wanted} frames, the sweep has {count}",
+        f"make a model for it with `edgedepth convert RUN_DIR --frames {more}` or --streaming",
+    )
+
+
+def run_stack(stack: FocalStack, model: ModelFile, engine: Runtime) -> Depth:
+    """Run a model on an aligned stack.
+
+    The frames are handed over far to near, whatever order they were captured in.
+    """
+    seconds: dict[str, float] = {}
+    spec = model.spec
+    with _timed(seconds, "prepare"):
+        ordered = in_focus_order(stack)
+        if spec.all_in_focus_first:
+            ordered = _with_composite(ordered)
+        inputs = model_inputs(ordered, spec)
+    unrolled = "infer" in engine and len(ordered) == spec.frames
+    if not unrolled and "encode_step" not in engine:
+        check_frames(len(stack), model)
+        raise UserError(f"{model.path.name} has no signature for this sweep", "convert it again")
+    with _timed(seconds, "model"):
+        outputs = _run_unrolled(engine, inputs) if unrolled else _run_streaming(engine, inputs)
+    main = outputs["inverse_depth" if spec.output == "sweep" else "depth"]
+    plane = main.reshape(spec.height, spec.width)
+    dioptres = inputs.fit.from_model(depth_from_output(plane, inputs.sweep, spec))
+    confidence = None
+    if "confidence" in outputs:
+        said = outputs["confidence"].reshape(spec.height, spec.width)
+        confidence = np.clip(inputs.fit.from_model(said), 0, 1)
+    return Depth(
+        dioptres,
+        confidence,
+        f"{engine.name} {engine.version}",
+        "infer" if unrolled else "streaming",
+        seconds,
+    )
+
+
+def in_focus_order(stack: FocalStack) -> FocalStack:
+    """The same frames, far to near."""
+    order = np.argsort(stack.focus_dioptres, kind="stable")
+    return FocalStack(tuple(stack.frames[i] for i in order), stack.coc_px_per_dioptre)
+
+
+def _with_composite(stack: FocalStack) -> FocalStack:
+    composite = Frame(all_in_focus(stack), 0.0, None, "all in focus")
+    return FocalStack((composite, *stack.frames), stack.coc_px_per_dioptre)
+
+
+def _feed(tensor: Tensor, name: str, inputs: ModelInputs, step: int | None) -> NDArray[Any]:
+    if name == "frame":
+        return tensor.quantize_bytes(inputs.frames[step])
+    if name.startswith("frame_"):
+        return tensor.quantize_bytes(inputs.frames[int(name.removeprefix("frame_"))])
+    if name == "focus":
+        return tensor.quantize(inputs.focus if step is None else inputs.focus[step : step + 1])
+    if name == "optics":
+        return tensor.quantize(inputs.optics)
+    raise UserError(f"the model wants an input {name} that is unknown", "convert it again")
+
+
+def _run_unrolled(engine: Runtime, inputs: ModelInputs) -> Arrays:
+    signature = engine.signature("infer")
+    feeds = {n: _feed(t, n, inputs, None) for n, t in signature.inputs.items()}
+    return _real(signature, signature.run(feeds))
+
+
+def _run_streaming(engine: Runtime, inputs: ModelInputs) -> Arrays:
+    encode, decode = engine.signature("encode_step"), engine.signature("decode")
+    state = initial_state(encode)
+    for step in range(len(inputs.frames)):
+        feeds = {
+            name: state[name] if name in state else _feed(tensor, name, inputs, step)
+            for name, tensor in encode.inputs.items()
+        }
+        state = encode.run(feeds)
+    return _real(decode, decode.run({name: state[name] for name in decode.inputs}))
+
+
+def initial_state(encode: Signature) -> Arrays:
+    """The state before the first frame: zeros, and scores at their lowest."""
+    state = {}
+    for name, tensor in encode.inputs.items():
+        if not name.startswith("state_"):
+            continue
+        value = LOWEST_SCORE if name.startswith("state_scores") else 0.0
+        if tensor.quantized and value:
+            state[name] = np.full(tensor.shape, np.iinfo(tensor.dtype).min, tensor.dtype)
+        else:
+            state[name] = tensor.quantize(np.full(tensor.shape, value, np.float32))
+    return state
+
+
+def _real(signature: Signature, outputs: Arrays) -> Arrays:
+    return {name: signature.outputs[name].real(value) for name, value in outputs.items()}
+
+
+def finish(
+    raw: Depth, stack: FocalStack, size: tuple[int, int], min_confidence: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
+    """Bring a model's answer to the output's size along the reference's edges.
+
+    Returns:
+        depth in metres with NaN below ``min_confidence``, confidence, the reference picture.
+    """
+    dioptres, confidence, guide = upsample(raw.dioptres, raw.confidence, stack.reference.rgb, size)
+    metres = optics.dioptres_to_metres(np.maximum(dioptres, 1 / FARTHEST_M)).astype(np.float32)
+    if confidence is None:
+        confidence = np.isfinite(metres).astype(np.float32)
+    else:
+        metres[confidence < min_confidence] = np.nan
+    return metres, confidence, guide
+
+
+def _model_doubts(registered: RegisteredSweep, model: ModelFile, raw: Depth) -> list[str]:
+    found = []
+    low, high = model.spec.trained_coc
+    k = registered.stack.coc_px_per_dioptre * model.spec.width / max(registered.stack.size)
+    if model.spec.output == "sweep" and not low <= k <= high:
+        found.append(
+            f"this lens blurs {k:.2f} px per dioptre at the model's width; "
+            f"the model was trained for {low:g} to {high:g}"
+        )
+    if raw.confidence is None:
+        found.append("this model gives no confidence: every pixel counts as certain")
+    return found

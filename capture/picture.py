@@ -1,0 +1,96 @@
+"""The depth map as a picture: colours in dioptres, a scale bar in metres."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_TICKS_M = (
+    0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8,
+    1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0,
+)  # fmt: skip
+_DECLINED = (64, 64, 64)
+_INK = (235, 235, 235)
+_PAPER = (24, 24, 24)
+_BAR_SHARE = 0.05
+
+
+def dioptre_limits(depth_m: NDArray[np.float32]) -> tuple[float, float]:
+    """(far, near) in dioptres that hold nearly all of a depth map; a span of 0.2 D at least."""
+    known = depth_m[np.isfinite(depth_m)]
+    if known.size == 0:
+        return 0.0, 1.0
+    far, near = (float(v) for v in np.percentile(1 / known, (1, 99)))
+    if near - far < 0.2:
+        middle = (near + far) / 2
+        far, near = max(0.0, middle - 0.1), middle + 0.1
+    return far, near
+
+
+def colourise(depth_m: NDArray[np.float32], limits: tuple[float, float]) -> NDArray[np.uint8]:
+    """Depth as colours (Turbo, red near, blue far), grey where it is NaN.
+
+    Returns:
+        uint8 (H, W, 3) BGR.
+    """
+    far, near = limits
+    known = np.isfinite(depth_m)
+    level = (1 / np.where(known, depth_m, 1.0) - far) / (near - far)
+    byte = np.rint(np.clip(level, 0, 1) * 255).astype(np.uint8)
+    colours = cv2.applyColorMap(byte, cv2.COLORMAP_TURBO)
+    colours[~known] = _DECLINED
+    return colours
+
+
+def ticks(limits: tuple[float, float], room: float) -> list[tuple[float, float]]:
+    """(metres, place on the bar) of round distances, far at 0, near at 1, not crowded.
+
+    Args:
+        room: least distance between two ticks as a share of the bar.
+    """
+    far, near = limits
+    found: list[tuple[float, float]] = []
+    for metres in _TICKS_M:
+        place = (1 / metres - far) / (near - far)
+        if 0 <= place <= 1 and all(abs(place - p) >= room for _, p in found):
+            found.append((metres, place))
+    return found
+
+
+def depth_picture(depth_m: NDArray[np.float32], unit: str = "m") -> NDArray[np.uint8]:
+    """The depth map in colour with a scale bar below it.
+
+    Args:
+        depth_m: float32 (H, W), NaN where declined.
+        unit: written beside the bar.
+
+    Returns:
+        uint8 (H + bar, W, 3) BGR.
+    """
+    limits = dioptre_limits(depth_m)
+    picture = colourise(depth_m, limits)
+    height, width = depth_m.shape
+    bar = _scale_bar(limits, width, max(34, round(max(height, width) * _BAR_SHARE * 1.6)), unit)
+    return np.vstack([picture, bar])
+
+
+def _scale_bar(
+    limits: tuple[float, float], width: int, height: int, unit: str
+) -> NDArray[np.uint8]:
+    bar = np.full((height, width, 3), _PAPER, np.uint8)
+    margin = max(10, width // 30)
+    top, bottom = round(height * 0.2), round(height * 0.5)
+    left, right = margin, max(margin + 2, width - margin)
+    ramp = np.linspace(255, 0, right - left).astype(np.uint8)[None].repeat(bottom - top, 0)
+    bar[top:bottom, left:right] = cv2.applyColorMap(ramp, cv2.COLORMAP_TURBO)
+    scale = height / 95
+    for metres, place in ticks(limits, room=5.0 * scale * 20 / (right - left)):
+        x = round(right - 1 - place * (right - 1 - left))
+        cv2.line(bar, (x, bottom), (x, bottom + max(2, height // 12)), _INK, 1, cv2.LINE_AA)
+        text = f"{metres:g} {unit}"
+        (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+        at = int(np.clip(x - text_width / 2, 2, max(2, width - text_width - 2)))
+        base = min(height - 4, bottom + height // 10 + text_height + 3)
+        cv2.putText(bar, text, (at, base), cv2.FONT_HERSHEY_SIMPLEX, scale, _INK, 1, cv2.LINE_AA)
+    return bar

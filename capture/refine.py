@@ -1,0 +1,72 @@
+"""Bring a small depth map to a picture's size along the picture's edges.
+
+Guided filter (He, Sun & Tang 2010, and its fast form of 2015): locally, depth is taken to be
+linear in the picture's brightness; the coefficients are found at the small size and applied
+at the large one.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float32]
+
+RADIUS = 3
+EPSILON = 4e-4
+
+
+def guided_coefficients(
+    guide: Plane, target: Plane, weight: Plane, radius: int = RADIUS, epsilon: float = EPSILON
+) -> tuple[Plane, Plane]:
+    """a, b of ``target ~ a guide + b`` around each pixel, weighted.
+
+    Args:
+        guide: (h, w) in [0, 1].
+        target: (h, w).
+        weight: (h, w), positive.
+    """
+    window = (2 * radius + 1, 2 * radius + 1)
+
+    def mean(plane: Plane) -> Plane:
+        return cv2.boxFilter(plane, -1, window)
+
+    total = mean(weight)
+    mean_i, mean_p = mean(weight * guide) / total, mean(weight * target) / total
+    covariance = mean(weight * guide * target) / total - mean_i * mean_p
+    variance = np.maximum(mean(weight * guide * guide) / total - mean_i * mean_i, 0)
+    a = covariance / (variance + epsilon)
+    b = mean_p - a * mean_i
+    return mean(a * weight) / total, mean(b * weight) / total
+
+
+def upsample(
+    dioptres: Plane,
+    confidence: Plane | None,
+    picture: NDArray[np.uint8],
+    size: tuple[int, int],
+) -> tuple[Plane, Plane | None, NDArray[np.uint8]]:
+    """Depth and confidence at (height, width) ``size``, and the picture at that size.
+
+    Args:
+        dioptres, confidence: (h, w).
+        picture: uint8 (H, W, 3) reference.
+    """
+    h, w = dioptres.shape
+    height, width = size
+    shrinks = picture.shape[1] >= width
+    guide_rgb = cv2.resize(
+        picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    large = cv2.cvtColor(guide_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    small = cv2.resize(large, (w, h), interpolation=cv2.INTER_AREA)
+    weight = np.full_like(dioptres, 1.0) if confidence is None else confidence + np.float32(0.02)
+    a, b = guided_coefficients(small, dioptres, weight)
+
+    def grow(plane: Plane) -> Plane:
+        return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    low, high = float(dioptres.min()), float(dioptres.max())
+    refined = np.clip(grow(a) * large + grow(b), low, high).astype(np.float32)
+    return refined, None if confidence is None else grow(confidence), guide_rgb

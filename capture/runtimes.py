@@ -1,0 +1,185 @@
+"""LiteRT, tflite-runtime and TensorFlow's interpreter behind one small interface."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedepth.errors import UserError
+
+Name = Literal["litert", "tflite-runtime", "tensorflow"]
+Arrays = dict[str, NDArray[Any]]
+
+_MODULES: dict[Name, str] = {
+    "litert": "ai_edge_litert",
+    "tflite-runtime": "tflite_runtime",
+    "tensorflow": "tensorflow",
+}
+_PACKAGES: dict[Name, str] = {
+    "litert": "ai-edge-litert",
+    "tflite-runtime": "tflite-runtime",
+    "tensorflow": "tensorflow",
+}
+_INSTALL: dict[Name, str] = {
+    "litert": "pip install ai-edge-litert",
+    "tflite-runtime": "pip install 'edgedepth[tflite-runtime]' (Python 3.11 or older)",
+    "tensorflow": "pip install 'edgedepth[train]'",
+}
+CHOICES = ("auto", *get_args(Name))
+
+
+def choose(name: str = "auto") -> Name:
+    """Resolve ``auto`` to the first runtime that is installed; LiteRT is preferred.
+
+    TensorFlow is never chosen by itself.
+
+    Raises:
+        UserError: the runtime is not installed.
+    """
+    if name == "auto":
+        for candidate in ("litert", "tflite-runtime"):
+            if _installed(candidate):  # type: ignore[arg-type]
+                return candidate  # type: ignore[return-value]
+        raise UserError("no TFLite runtime is installed", _INSTALL["litert"])
+    if name not in _MODULES:
+        raise UserError(f"--runtime {name} is unknown", f"one of {', '.join(CHOICES)}")
+    if not _installed(name):  # type: ignore[arg-type]
+        raise UserError(f"--runtime {name} is not installed", _INSTALL[name])  # type: ignore[index]
+    return name  # type: ignore[return-value]
+
+
+def _installed(name: Name) -> bool:
+    return importlib.util.find_spec(_MODULES[name]) is not None
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of a signature: shape, type, and how its numbers are stored."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float
+    zero_point: int
+
+    @property
+    def quantized(self) -> bool:
+        """Stored as integers that stand for real numbers."""
+        return self.scale > 0 and self.dtype.kind in "iu"
+
+    def quantize(self, real: NDArray[np.floating]) -> NDArray[Any]:
+        """Real numbers as the tensor stores them."""
+        values = np.asarray(real, np.float32).reshape(self.shape)
+        if not self.quantized:
+            return values.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        stored = np.rint(values / np.float32(self.scale)) + self.zero_point
+        return np.clip(stored, limits.min, limits.max).astype(self.dtype)
+
+    def quantize_bytes(self, picture: NDArray[np.uint8]) -> NDArray[Any]:
+        """Bytes that stand for value / 255; a shift by 128 where that is what the scale says."""
+        values = picture.reshape(self.shape)
+        if self.dtype == np.int8 and self.zero_point == -128 and abs(self.scale * 255 - 1) < 1e-4:
+            return (values ^ 0x80).view(np.int8)
+        return self.quantize(values.astype(np.float32) / 255)
+
+    def real(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """Stored numbers as real ones."""
+        if not self.quantized:
+            return np.asarray(stored, np.float32)
+        return (stored.astype(np.float32) - self.zero_point) * np.float32(self.scale)
+
+
+class Signature:
+    """One signature of a loaded model."""
+
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
+        self.inputs = {k: _tensor(v) for k, v in runner.get_input_details().items()}
+        self.outputs = {k: _tensor(v) for k, v in runner.get_output_details().items()}
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Run with arrays as the tensors store them."""
+        return dict(self._runner(**feeds))
+
+
+def _tensor(detail: Mapping[str, Any]) -> Tensor:
+    parameters = detail.get("quantization_parameters", {})
+    scales, zeros = parameters.get("scales", ()), parameters.get("zero_points", ())
+    return Tensor(
+        tuple(int(s) for s in detail["shape"]),
+        np.dtype(detail["dtype"]),
+        float(scales[0]) if len(scales) else 0.0,
+        int(zeros[0]) if len(zeros) else 0,
+    )
+
+
+class Runtime:
+    """A model loaded into a runtime.
+
+    Args:
+        path: the ``.tflite``.
+        name: which runtime, as :func:`choose` names it.
+        threads: CPU threads.
+
+    Raises:
+        UserError: the runtime cannot be loaded or refuses the model.
+    """
+
+    def __init__(self, path: Path, name: Name = "litert", threads: int = 2) -> None:
+        self.name = name
+        self.version = metadata.version(_PACKAGES[name])
+        if name == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
+            raise UserError(
+                f"tflite-runtime {self.version} does not work with NumPy {np.__version__}",
+                "pip install 'numpy<2', or use --runtime litert",
+            )
+        interpreter_class = _interpreter(name)
+        try:
+            self._interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+            self._names = set(self._interpreter.get_signature_list())
+        except (ValueError, RuntimeError) as error:
+            raise UserError(
+                f"{name} cannot load {path} ({str(error).splitlines()[0][:120]})",
+                "convert the model again",
+            ) from None
+        self._loaded: dict[str, Signature] = {}
+
+    def __contains__(self, signature: str) -> bool:
+        return signature in self._names
+
+    def signature(self, name: str) -> Signature:
+        """One of the model's signatures.
+
+        Raises:
+            UserError: the model lacks it or it cannot be prepared.
+        """
+        if name not in self._names:
+            raise UserError(f"the model has no signature {name}", "convert it again")
+        if name not in self._loaded:
+            try:
+                self._loaded[name] = Signature(self._interpreter.get_signature_runner(name))
+            except (ValueError, RuntimeError) as error:
+                raise UserError(
+                    f"{self.name} cannot prepare the model ({str(error).splitlines()[0][:120]})",
+                    "convert it again, or try another --runtime",
+                ) from None
+        return self._loaded[name]
+
+
+def _interpreter(name: Name) -> Any:
+    if name == "litert":
+        from ai_edge_litert.interpreter import Interpreter
+    elif name == "tflite-runtime":
+        from tflite_runtime.interpreter import Interpreter
+    else:
+        import tensorflow as tf
+
+        Interpreter = tf.lite.Interpreter
+    return Interpreter

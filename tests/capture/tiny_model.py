@@ -1,0 +1,246 @@
+"""A small but true model, assembled by hand: depth from focus by a softmax over one cue plane.
+
+It has the signatures, the tensors and the metadata of a real one and needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edgedepth.convert.flatbuffer import pack
+from edgedepth.convert.metadata import attach_spec
+from edgedepth.spec import MAX_FRAMES, ModelSpec
+
+SCORE_SCALE = 16.0
+SHARPEN = 2.5
+BYTES = (1 / 255, -128)
+SCORES = (0.125, 0)
+UNIT = (1 / 255, -128)
+SWEEP = (2 / 255, -64)
+
+
+def tiny_spec(**changes: Any) -> ModelSpec:
+    fields: dict[str, Any] = {
+        "preset": "mobile",
+        "height": 96,
+        "width": 128,
+        "cue_planes": 4,
+        "focus_encoding": "sweep",
+        "output": "sweep",
+        "frames": 5,
+        "streaming": True,
+        "trained_coc": (0.1, 30.0),
+    }
+    return ModelSpec(**(fields | changes))
+
+
+@dataclass
+class Graph:
+    model: Any
+    name: str
+    graph: Any = field(default_factory=schema.SubGraphT)
+
+    def __post_init__(self) -> None:
+        self.graph.name = self.name
+        self.graph.tensors, self.graph.operators = [], []
+        self.model.subgraphs.append(self.graph)
+
+    def tensor(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        quantized: tuple[float, int] | None = None,
+        constant: np.ndarray[Any, Any] | None = None,
+    ) -> int:
+        made = schema.TensorT()
+        made.name, made.shape, made.buffer = name, list(shape), 0
+        made.type = schema.TensorType.FLOAT32
+        if quantized is not None:
+            made.type = schema.TensorType.INT8
+            made.quantization = schema.QuantizationParametersT()
+            made.quantization.scale = [quantized[0]]
+            made.quantization.zeroPoint = [quantized[1]]
+        if constant is not None:
+            if constant.dtype == np.int32:
+                made.type = schema.TensorType.INT32
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(constant.tobytes(), np.uint8)
+            self.model.buffers.append(buffer)
+            made.buffer = len(self.model.buffers) - 1
+        self.graph.tensors.append(made)
+        return len(self.graph.tensors) - 1
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        return tuple(self.graph.tensors[tensor].shape)
+
+    def numbers(self, *values: int) -> int:
+        return self.tensor("const", (len(values),), constant=np.array(values, np.int32))
+
+    def op(self, kind: str, inputs: list[int], shape: tuple[int, ...], **options: Any) -> int:
+        quantized = options.pop("quantized", None)
+        output = self.tensor(kind.lower(), shape, quantized)
+        made = schema.OperatorT()
+        made.opcodeIndex = self._code(getattr(schema.BuiltinOperator, kind))
+        made.inputs, made.outputs = inputs, [output]
+        if options:
+            class_name = options.pop("options")
+            made.builtinOptionsType = getattr(schema.BuiltinOptions, class_name)
+            made.builtinOptions = getattr(schema, class_name + "T")()
+            for key, value in options.items():
+                setattr(made.builtinOptions, key, value)
+        self.graph.operators.append(made)
+        return output
+
+    def _code(self, builtin: int) -> int:
+        for index, code in enumerate(self.model.operatorCodes):
+            if code.builtinCode == builtin:
+                return index
+        code = schema.OperatorCodeT()
+        code.builtinCode = builtin
+        code.version = 2 if builtin == schema.BuiltinOperator.DEQUANTIZE else 1
+        code.deprecatedBuiltinCode = min(builtin, 127)
+        self.model.operatorCodes.append(code)
+        return len(self.model.operatorCodes) - 1
+
+    def input(self, name: str, shape: tuple[int, ...], quantized: tuple[float, int] | None) -> int:
+        made = self.tensor(name, shape, quantized)
+        if quantized is None:
+            return made
+        return self.op("DEQUANTIZE", [made], shape)
+
+    def output(self, tensor: int, quantized: tuple[float, int] | None) -> int:
+        if quantized is None:
+            return tensor
+        return self.op("QUANTIZE", [tensor], self.shape(tensor), quantized=quantized)
+
+    def scale(self, tensor: int, factor: float) -> int:
+        constant = self.tensor("factor", (1,), constant=np.array([factor], np.float32))
+        return self.op("MUL", [tensor, constant], self.shape(tensor), options="MulOptions")
+
+    def slice(self, tensor: int, begin: tuple[int, ...], size: tuple[int, ...]) -> int:
+        inputs = [tensor, self.numbers(*begin), self.numbers(*size)]
+        return self.op("SLICE", inputs, size, options="SliceOptions")
+
+    def concat(self, tensors: list[int]) -> int:
+        first = self.shape(tensors[0])
+        if len(tensors) == 1:
+            return tensors[0]
+        depth = sum(self.shape(t)[-1] for t in tensors)
+        return self.op(
+            "CONCATENATION", tensors, (*first[:-1], depth), options="ConcatenationOptions", axis=3
+        )
+
+    def reduce(self, kind: str, tensor: int) -> int:
+        inputs = [tensor, self.numbers(3)]
+        shape = (*self.shape(tensor)[:3], 1)
+        return self.op(kind, inputs, shape, options="ReducerOptions", keepDims=True)
+
+    def signature(self, key: str, inputs: dict[str, int], outputs: dict[str, int]) -> None:
+        made = schema.SignatureDefT()
+        made.signatureKey, made.subgraphIndex = key, len(self.model.subgraphs) - 1
+        made.inputs = [_map(n, t) for n, t in inputs.items()]
+        made.outputs = [_map(n, t) for n, t in outputs.items()]
+        self.graph.inputs = list(inputs.values())
+        self.graph.outputs = list(outputs.values())
+        self.model.signatureDefs.append(made)
+
+
+def _map(name: str, tensor: int) -> Any:
+    made = schema.TensorMapT()
+    made.name, made.tensorIndex = name, tensor
+    return made
+
+
+def _first(graph: Graph, value: int) -> int:
+    """The boundary tensor behind a value: before its DEQUANTIZE, if there is one."""
+    for operator in graph.graph.operators:
+        if operator.outputs[0] == value and graph.graph.tensors[operator.inputs[0]].type == 9:
+            return int(operator.inputs[0])
+    return value
+
+
+def _score(graph: Graph, frame: int, spec: ModelSpec) -> int:
+    cue = graph.slice(frame, (0, 0, 0, 4), (1, spec.height, spec.width, 1))
+    return graph.scale(cue, SCORE_SCALE)
+
+
+def _answer(graph: Graph, scores: int, focus: int, int8: bool) -> dict[str, int]:
+    shares = graph.op(
+        "SOFTMAX", [graph.scale(scores, SHARPEN)], graph.shape(scores),
+        options="SoftmaxOptions", beta=1.0,
+    )  # fmt: skip
+    weighted = graph.op("MUL", [shares, focus], graph.shape(scores), options="MulOptions")
+    return {
+        "inverse_depth": graph.output(graph.reduce("SUM", weighted), SWEEP if int8 else None),
+        "confidence": graph.output(graph.reduce("REDUCE_MAX", shares), UNIT if int8 else None),
+    }
+
+
+def _infer(model: Any, spec: ModelSpec, int8: bool) -> None:
+    graph = Graph(model, "infer")
+    frame_shape = (1, spec.height, spec.width, spec.channels)
+    count = spec.frames
+    frames = [graph.input(f"frame_{i}", frame_shape, BYTES if int8 else None) for i in range(count)]
+    focus = graph.input("focus", (1, count), BYTES if int8 else None)
+    optics = graph.input("optics", (1, 3), BYTES if int8 else None)
+    spread = graph.op("RESHAPE", [focus, graph.numbers(1, 1, 1, count)], (1, 1, 1, count))
+    scores = graph.concat([_score(graph, f, spec) for f in frames])
+    outputs = _answer(graph, scores, spread, int8)
+    inputs = {f"frame_{i}": _first(graph, f) for i, f in enumerate(frames)}
+    inputs |= {"focus": _first(graph, focus), "optics": _first(graph, optics)}
+    graph.signature("infer", inputs, outputs)
+
+
+def _streaming(model: Any, spec: ModelSpec, int8: bool) -> None:
+    kinds = (SCORES, BYTES) if int8 else (None, None)
+    score_shape = (1, spec.height, spec.width, MAX_FRAMES)
+    focus_shape = (1, 1, 1, MAX_FRAMES)
+    graph = Graph(model, "encode_step")
+    frame = graph.input(
+        "frame", (1, spec.height, spec.width, spec.channels), BYTES if int8 else None
+    )
+    focus = graph.input("focus", (1, 1), BYTES if int8 else None)
+    optics = graph.input("optics", (1, 3), BYTES if int8 else None)
+    old_scores = graph.input("state_scores", score_shape, kinds[0])
+    old_focus = graph.input("state_focus", focus_shape, kinds[1])
+    kept = graph.slice(old_scores, (0, 0, 0, 0), (*score_shape[:3], MAX_FRAMES - 1))
+    kept_focus = graph.slice(old_focus, (0, 0, 0, 0), (1, 1, 1, MAX_FRAMES - 1))
+    spread = graph.op("RESHAPE", [focus, graph.numbers(1, 1, 1, 1)], (1, 1, 1, 1))
+    outputs = {
+        "state_scores": graph.output(graph.concat([_score(graph, frame, spec), kept]), kinds[0]),
+        "state_focus": graph.output(graph.concat([spread, kept_focus]), kinds[1]),
+    }
+    values = {
+        "frame": frame, "focus": focus, "optics": optics,
+        "state_scores": old_scores, "state_focus": old_focus,
+    }  # fmt: skip
+    graph.signature("encode_step", {n: _first(graph, t) for n, t in values.items()}, outputs)
+    graph = Graph(model, "decode")
+    scores = graph.input("state_scores", score_shape, kinds[0])
+    planes = graph.input("state_focus", focus_shape, kinds[1])
+    answers = _answer(graph, scores, planes, int8)
+    inputs = {"state_scores": _first(graph, scores), "state_focus": _first(graph, planes)}
+    graph.signature("decode", inputs, answers)
+
+
+def build(path: Path, spec: ModelSpec | None = None, metadata: bool = True) -> Path:
+    """Write a model of a spec: float32 or, for precision int8, with an int8 boundary."""
+    spec = tiny_spec() if spec is None else spec
+    model = schema.ModelT()
+    model.version = 3
+    model.operatorCodes, model.subgraphs, model.signatureDefs = [], [], []
+    model.buffers, model.metadata = [schema.BufferT()], []
+    int8 = spec.precision == "int8"
+    if spec.frames:
+        _infer(model, spec, int8)
+    if spec.streaming:
+        _streaming(model, spec, int8)
+    if metadata:
+        attach_spec(model, spec)
+    path.write_bytes(pack(model))
+    return path
