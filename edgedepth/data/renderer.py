@@ -12,7 +12,9 @@ the whole picture, no occlusion.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -29,6 +31,9 @@ MAX_LAYERS = 6
 """More layers are worse: each cut through a slanted surface leaves a seam."""
 SHARP_PX = 0.6
 """A circle of confusion smaller than this is not worth blurring."""
+
+HALF_SIZE_PX = 12
+"""A wider one is blurred at half the size."""
 
 _BLADES = 6
 
@@ -88,22 +93,22 @@ def render_stack(
     )
 
 
+@dataclass(frozen=True)
 class _Sheet:
-    """A layer of the scene: everything from ``low`` to ``high`` dioptres, extended behind all
-    that is nearer. Its picture is premultiplied RGBA inside ``window`` of the whole."""
+    """A layer of the scene: all from ``low`` to ``high`` dioptres, extended behind whatever is
+    nearer. Planes come first, since blending by a (h, w) weight is then contiguous.
 
-    def __init__(
-        self,
-        low: float,
-        high: float,
-        window: tuple[slice, slice],
-        rgba: Floats,
-        share: Floats,
-    ) -> None:
-        self.low, self.high = low, high
-        self.window = window
-        self.rgba = rgba
-        self.share = share  # (h, w): where between low and high a pixel lies
+    Attributes:
+        window: its part (h, w) of the picture.
+        rgba: (4, h, w), colours premultiplied by coverage.
+        share: (h, w), where between ``low`` and ``high`` a pixel lies.
+    """
+
+    low: float
+    high: float
+    window: tuple[slice, slice]
+    rgba: Floats
+    share: Floats
 
 
 def _sheets(rgb: Floats, depth: Floats, k: float, most: int) -> list[_Sheet]:
@@ -122,11 +127,11 @@ def _sheets(rgb: Floats, depth: Floats, k: float, most: int) -> list[_Sheet]:
         picture = np.dstack([rgb, share])
         if b < count - 1:
             picture = _push_pull(picture, (place <= b).astype(np.float32))
-        alpha = covers[window].astype(np.float32)[..., None]
-        part = picture[window]
-        rgba = np.concatenate([part[..., :3] * alpha, alpha], axis=-1)
-        share = np.ascontiguousarray(np.clip(part[..., 3], 0, 1))
-        sheets.append(_Sheet(low + b * step, low + (b + 1) * step, window, rgba, share))
+        part = np.ascontiguousarray(picture[window].transpose(2, 0, 1))
+        share = np.clip(part[3], 0, 1)
+        part[3] = covers[window]
+        part[:3] *= part[3]
+        sheets.append(_Sheet(low + b * step, low + (b + 1) * step, window, part, share))
     return sheets
 
 
@@ -158,7 +163,7 @@ def _push_pull(picture: Floats, known: Floats) -> Floats:
 def _composite(sheets: list[_Sheet], focus: float, k: float, aperture: Aperture) -> Floats:
     """Blur the sheets for one focus and lay them over each other."""
     height, width = sheets[0].share.shape
-    out = np.empty((height, width, 3), np.float32)
+    out = np.zeros((3, height, width), np.float32)
     for index, sheet in enumerate(sheets):
         reach = math.ceil(k * max(abs(sheet.low - focus), abs(sheet.high - focus)) * 0.75) + 1
         rows, columns = sheet.window
@@ -174,41 +179,40 @@ def _composite(sheets: list[_Sheet], focus: float, k: float, aperture: Aperture)
         )
         blurred = _blur_sheet(sheet, pad, focus, k, aperture)
         if index == 0:
-            out[:] = blurred[..., :3] / np.maximum(blurred[..., 3:], 1e-6)
+            np.divide(blurred[:3], np.maximum(blurred[3], 1e-6), out=out)
         else:
-            part = out[around]
-            part *= 1 - blurred[..., 3:]
-            part += blurred[..., :3]
-    return out
+            part = out[:, around[0], around[1]]
+            part *= 1 - blurred[3]
+            part += blurred[:3]
+    return np.ascontiguousarray(out.transpose(1, 2, 0))
 
 
 def _blur_sheet(
     sheet: _Sheet, pad: tuple[int, int, int, int], focus: float, k: float, aperture: Aperture
 ) -> Floats:
-    """A sheet's RGBA, each pixel blurred for its own depth."""
-    rgba = cv2.copyMakeBorder(sheet.rgba, *pad, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    """A sheet's (4, h, w) planes, each pixel blurred for its own depth."""
+    planes = [cv2.copyMakeBorder(plane, *pad, cv2.BORDER_CONSTANT, value=0) for plane in sheet.rgba]
     levels = _levels(k * (sheet.low - focus), k * (sheet.high - focus))
-    pictures = [blur(rgba, abs(c), aperture) for c in levels]
+    out = np.stack([blur(plane, abs(levels[0]), aperture) for plane in planes])
     if len(levels) == 1:
-        return pictures[0]
+        return out
     share = cv2.copyMakeBorder(sheet.share, *pad, cv2.BORDER_REPLICATE)
-    signed = k * (sheet.low - focus) + share * (k * (sheet.high - sheet.low))
-    if len(levels) == 2:
-        weight = np.clip((signed - levels[0]) / (levels[1] - levels[0]), 0, 1)[..., None]
-        return pictures[0] + weight * (pictures[1] - pictures[0])
-    out = np.zeros_like(rgba)
-    for j, picture in enumerate(pictures):
-        knots = [float(i == j) for i in range(len(levels))]
-        weight = np.interp(signed, levels, knots).astype(np.float32)
-        out += weight[..., None] * picture
+    signed = np.float32(k * (sheet.low - focus)) + share * np.float32(k * (sheet.high - sheet.low))
+    below = out.copy()
+    for low, high in pairwise(levels):
+        weight = np.clip((signed - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+        for i, plane in enumerate(planes):
+            above = blur(plane, abs(high), aperture)
+            out[i] += weight * (above - below[i])
+            below[i] = above
     return out
 
 
 def _levels(first: float, last: float) -> list[float]:
     """Signed circles of confusion at which to blur a sheet; between them one interpolates.
 
-    Blur is worth resolving finely where it is small: levels run in ratios of about 1.5, or
-    steps of 1.5 px, on each side of focus.
+    Blur is worth resolving finely where it is small: levels run in ratios of 1.6, or
+    steps of 2 px, on each side of focus.
     """
     smallest = 0.0 if first * last <= 0 else min(abs(first), abs(last))
     if last - first < max(0.4, 0.12 * smallest) or max(abs(first), abs(last)) < SHARP_PX:
@@ -219,7 +223,7 @@ def _levels(first: float, last: float) -> list[float]:
         while c <= max(abs(first), abs(last)):
             if first < side * c < last:
                 levels.add(side * c)
-            c = max(c + 1.5, c * 1.5)
+            c = max(c + 2, c * 1.6)
     return sorted(levels)
 
 
@@ -227,7 +231,7 @@ def blur(picture: Floats, diameter_px: float, aperture: Aperture = "disk") -> Fl
     """Blur (H, W, C) by a circle of confusion; borders are replicated, sums are kept."""
     if diameter_px < SHARP_PX:
         return picture
-    if diameter_px > 24 and min(picture.shape[:2]) > 64:
+    if diameter_px > HALF_SIZE_PX and min(picture.shape[:2]) > 64:
         return _at_half_size(picture, diameter_px, aperture)
     if aperture == "gaussian":
         return _gaussian(picture, diameter_px / 4)
