@@ -35,10 +35,10 @@ lint: $(VENV)/.full ## ruff: style and formatting
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(VENV)/.full ## mypy on the package as it installs, which resolves edgedepth.capture and .convert
+types: $(VENV)/.full ## mypy on the package as it installs, with edgedepth.capture and .convert in place
 	@rm -rf build/lib build/bdist.* $(TYPECHECK)
 	$(INSTALL) --no-deps --target $(TYPECHECK) .
-	MYPYPATH=$(TYPECHECK) $(BIN)/mypy -p edgedepth
+	cd $(TYPECHECK) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p edgedepth
 
 format: $(VENV)/.full ## let ruff mend style and formatting
 	$(BIN)/ruff check --fix

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from edgedepth import cards
+from edgedepth.capture import modelfile
 from edgedepth.errors import UserError
-from edgedepth.spec import ModelSpec
 
 COLUMNS = ("file", "size", "precision", "preset", "input", "frames")
 
@@ -49,7 +49,7 @@ def models(as_json: bool, folder: Path) -> None:
 
 def describe(path: Path, known: list[cards.Card]) -> dict[str, Any]:
     """One model file: what it says of itself and what its card says of it."""
-    spec = _spec_of(path)
+    spec = modelfile.read_model_file(path).spec
     covered = cards.card_of(path, known)
     return {
         "path": str(path),
@@ -63,15 +63,6 @@ def describe(path: Path, known: list[cards.Card]) -> dict[str, Any]:
         "streaming": spec.streaming,
         "card": dataclasses.asdict(covered[0]) if covered else None,
     }
-
-
-def _spec_of(path: Path) -> ModelSpec:
-    from edgedepth.convert import flatbuffer, metadata
-
-    spec = metadata.embedded_spec(flatbuffer.read(path), str(path))
-    if spec is None:
-        raise UserError(f"{path}: no edgedepth metadata inside", "convert the model again")
-    return spec
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
