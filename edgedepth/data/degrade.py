@@ -109,7 +109,7 @@ def through_jpeg(frame: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     """What JPEG at a quality leaves of an RGB picture."""
     bgr = np.ascontiguousarray(frame[..., ::-1])
     data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
 
 
 def _vignette(

@@ -168,7 +168,7 @@ def _draw_scene(
     if real and (not made or rng.random() >= recipe.procedural_share):
         return _crop_of_real(recipe, rng, real), True
     source = made[int(rng.integers(len(made)))]
-    scene = source.scene(int(rng.integers(len(source))), (recipe.height, recipe.width))
+    scene = source.scene(source.pick(rng), (recipe.height, recipe.width))
     if real and rng.random() < recipe.photo_texture_share:
         scene = _paint(rng, scene, real)
     return scene, False
@@ -177,7 +177,7 @@ def _draw_scene(
 def _any_scene(rng: np.random.Generator, real: Sequence[Source]) -> RgbdScene:
     sizes = np.array([len(s) for s in real], np.float64)
     source = real[int(rng.choice(len(real), p=sizes / sizes.sum()))]
-    return source.scene(int(rng.integers(len(source))))
+    return source.scene(source.pick(rng))
 
 
 def _crop_of_real(recipe: Recipe, rng: np.random.Generator, real: Sequence[Source]) -> RgbdScene:
@@ -222,8 +222,10 @@ def _paint(rng: np.random.Generator, scene: RgbdScene, real: Sequence[Source]) -
     if scene.segments is None:
         return scene
     height, width = scene.depth_m.shape
-    light = cv2.GaussianBlur(scene.rgb.mean(-1), (0, 0), 6)[..., None]
-    light = (light / max(float(light.mean()), 0.05)) ** np.float32(rng.uniform(0.2, 1))
+    light = scene.rgb.mean(-1)
+    if rng.random() < 0.6:  # the light alone; otherwise with the texture under the photograph
+        light = cv2.GaussianBlur(light, (0, 0), 6)
+    light = (light / max(float(light.mean()), 0.05))[..., None] ** np.float32(rng.uniform(0.2, 1))
     photos = [_photo(rng, _any_scene(rng, real).rgb, height, width) for _ in range(6)]
     numbers, surface = np.unique(scene.segments, return_inverse=True)
     choice = rng.integers(len(photos), size=len(numbers))[surface].reshape(height, width)
@@ -236,7 +238,7 @@ def _paint(rng: np.random.Generator, scene: RgbdScene, real: Sequence[Source]) -
 
 def _photo(rng: np.random.Generator, rgb: Floats, height: int, width: int) -> Floats:
     h0, w0 = rgb.shape[:2]
-    share = rng.uniform(0.6, 1.0)
+    share = rng.uniform(0.35, 1.0)
     h, w = int(h0 * share), int(w0 * share)
     top, left = int(rng.integers(h0 - h + 1)), int(rng.integers(w0 - w + 1))
     photo = cv2.resize(

@@ -236,19 +236,23 @@ def blur(picture: Floats, diameter_px: float, aperture: Aperture = "disk") -> Fl
     if aperture == "gaussian":
         return _gaussian(picture, diameter_px / 4)
     kernel = aperture_kernel(round(diameter_px * 8) / 8, aperture)
-    return cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.float32)
 
 
 def _gaussian(picture: Floats, sigma: float) -> Floats:
     side = 2 * math.ceil(3 * sigma) + 1
-    return cv2.GaussianBlur(picture, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.GaussianBlur(picture, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.float32)
 
 
 def _at_half_size(picture: Floats, diameter_px: float, aperture: Aperture) -> Floats:
     height, width = picture.shape[:2]
-    small = cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
-    return cv2.resize(
-        blur(small, diameter_px / 2, aperture), (width, height), interpolation=cv2.INTER_LINEAR
+    half = ((width + 1) // 2, (height + 1) // 2)
+    small = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.float32)
+    small = blur(small, diameter_px / 2, aperture)
+    return np.asarray(
+        cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
     )
 
 

@@ -52,7 +52,8 @@ def procedural_scene(seed: int, height: int, width: int, supersample: int = 1) -
     h, w = height * supersample, width * supersample
     rgb, depth, segments = trace(world, h, w)
     if supersample > 1:
-        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+        rgb = np.asarray(small, np.float32)
         middle = slice(supersample // 2, None, supersample)
         depth, segments = depth[middle, middle].copy(), segments[middle, middle].copy()
     valid = np.ones((height, width), bool)
@@ -193,7 +194,7 @@ def _room(rng: np.random.Generator) -> World:
     tan_half = rng.uniform(0.3, 0.65)
     pitch, yaw = rng.normal(0.08, 0.12), rng.normal(0, 0.25)
     solids = []
-    for _ in range(int(rng.integers(7, 22))):
+    for _ in range(int(rng.integers(8, 28))):
         z = float(np.exp(rng.uniform(np.log(0.45), np.log(deep * 0.97))))
         x = rng.uniform(-1.1, 1.1) * tan_half * z + np.tan(yaw) * z
         stands = rng.random() < 0.6 and z > 0.9
@@ -244,7 +245,7 @@ def _tabletop(rng: np.random.Generator) -> World:
         _materials(rng, 1, 1.0),
     )
     solids = [table]
-    for _ in range(int(rng.integers(6, 20))):
+    for _ in range(int(rng.integers(6, 24))):
         x, z = rng.normal(0, 0.4) * tan_half * 2, middle + rng.normal(0.05, 0.28)
         size = float(np.exp(rng.uniform(np.log(0.06), np.log(0.38))))
         solids.append(_solid(rng, np.array([x, height, z]), size, 1.0, True))

@@ -6,7 +6,8 @@ A source is opened from the text that the user gives to ``--data``.
 from __future__ import annotations
 
 import fnmatch
-from collections import OrderedDict
+import string
+from collections import Counter, OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ EVALUATION_SEED = 2**31
 
 MIN_VALID_SHARE = 0.02
 _CACHED_PAIRS = 64
+_NO_DIGITS = str.maketrans("", "", string.digits)
 _RGB_PATTERNS = ("*_rgb.png", "*_rgb.jpg", "*_rgb.jpeg")
 _DEPTH_PATTERN = "*_depth_mm.png"
 _MEDIAN_RANGE_M = (0.05, 100.0)
@@ -53,6 +55,10 @@ class Source(Protocol):
         """Scene ``index``; ``size`` (height, width) is for sources that are endless."""
         ...
 
+    def pick(self, rng: np.random.Generator) -> int:
+        """Index of a random scene."""
+        ...
+
 
 @dataclass(frozen=True)
 class ProceduralSource:
@@ -69,6 +75,10 @@ class ProceduralSource:
         """The scene of seed ``index``."""
         height, width = size or SIZE
         return procedural_scene(index, height, width, self.supersample)
+
+    def pick(self, rng: np.random.Generator) -> int:
+        """Any seed alike."""
+        return int(rng.integers(len(self)))
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,16 @@ class RgbdSource:
         return RgbdScene(
             rgb.astype(np.float32) / 255, depth.copy(), depth > 0, self.pairs[index].name
         )
+
+    def pick(self, rng: np.random.Generator) -> int:
+        """A scene, those of one series less often: pictures named alike look alike.
+
+        Names that differ in digits only make a series; its weight is the root of its length.
+        """
+        series = [pair.name.translate(_NO_DIGITS) for pair in self.pairs]
+        length = Counter(series)
+        weights = np.array([length[name] ** -0.5 for name in series])
+        return int(rng.choice(len(series), p=weights / weights.sum()))
 
     def names(self) -> list[str]:
         """The scenes' names."""

@@ -62,7 +62,7 @@ def random_material(rng: np.random.Generator, distance_m: float) -> Material:
     """A material whose features are a few to a few dozen pixels wide at ``distance_m``."""
     kind = str(rng.choice(KINDS, p=_WEIGHTS / _WEIGHTS.sum()))
     base = rng.uniform(0.05, 0.95, 3)
-    chroma = rng.uniform(0.15, 0.75)
+    chroma = rng.uniform(0.05, 0.65)
     grey = base.mean()
     first = grey + (base - grey) * chroma
     second = np.clip(first + rng.normal(0, 0.33, 3) * chroma + rng.normal(0, 0.3), 0.02, 0.98)
