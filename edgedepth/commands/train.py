@@ -1,0 +1,143 @@
+"""``edgedepth train``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgedepth.errors import UserError
+
+
+@click.command()
+@click.option("--run-dir", type=click.Path(path_type=Path), required=True, help="Where to work.")
+@click.option(
+    "--preset",
+    type=click.Choice(["mobile", "paper"]),
+    default="mobile",
+    show_default=True,
+    help="The network.",
+)
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="SOURCE",
+    help="procedural (default) or rgbd:DIR; may be given again.",
+)
+@click.option(
+    "--hold-out",
+    multiple=True,
+    metavar="NAME",
+    help="Scenes of an rgbd source kept for validation; * allowed; may be given again.",
+)
+@click.option("--quick", is_flag=True, help="About two minutes through every stage.")
+@click.option("--steps", type=click.IntRange(1), help="Steps of the float phase.")
+@click.option("--qat-steps", type=click.IntRange(1), help="Steps of the quantization-aware phase.")
+@click.option("--pool-size", type=click.IntRange(1), help="Stacks to render in all.")
+@click.option("--size", help="Input size in training, WxH.")
+@click.option(
+    "--renderer",
+    type=click.Choice(["edgedepth", "paper"]),
+    default=None,
+    help="Lens model: ours, or the paper's 256-layer Gaussian blur.",
+)
+@click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --run-dir.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Rendering processes."
+)
+@click.option(
+    "--pool",
+    "pool_dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of rendered stacks, shared between runs with the same data options.",
+)
+def train(
+    run_dir: Path,
+    preset: str,
+    data: tuple[str, ...],
+    hold_out: tuple[str, ...],
+    quick: bool,
+    steps: int | None,
+    qat_steps: int | None,
+    pool_size: int | None,
+    size: str | None,
+    renderer: str | None,
+    seed: int | None,
+    resume: bool,
+    workers: int,
+    pool_dir: Path | None,
+) -> None:
+    """Train a network: a float phase, then quantization-aware training.
+
+    \b
+    edgedepth train --run-dir runs/first --quick
+    edgedepth train --run-dir runs/mobile --data procedural --data rgbd:my_scenes
+    edgedepth train --run-dir runs/paper --preset paper --renderer paper
+    edgedepth train --run-dir runs/mobile --resume
+
+    Watch it with: tensorboard --logdir RUN_DIR/tensorboard
+    """
+    context = click.get_current_context()
+    if resume:
+        _refuse_options(context)
+    from edgedepth.train import StoppedError
+    from edgedepth.train import train as run_training
+
+    config = _config(preset, quick, size)
+    changes: dict[str, Any] = {
+        "data": data or None,
+        "hold_out": hold_out or None,
+        "float_steps": steps,
+        "qat_steps": qat_steps,
+        "pool_size": pool_size,
+        "pool_start": min(config.pool_start, pool_size) if pool_size else None,
+        "renderer": renderer,
+        "seed": seed,
+    }
+    config = replace(config, **{k: v for k, v in changes.items() if v is not None})
+    again = f"edgedepth train --run-dir {run_dir} --resume"
+    try:
+        run_training(
+            config, run_dir, resume=resume, workers=workers, pool_dir=pool_dir, say=click.echo
+        )
+    except StoppedError as stopped:
+        raise UserError(str(stopped), f"go on with: {again}") from None
+    click.echo(f"\nnext: edgedepth convert {run_dir}")
+
+
+def _config(preset: str, quick: bool, size: str | None) -> Any:
+    from edgedepth.config import preset_config
+    from edgedepth.config import quick as shorten
+
+    config = preset_config(preset)
+    if size is not None:
+        width, height = _parse_size(size)
+        scale = config.recipe.height // config.height
+        recipe = replace(config.recipe, height=height * scale, width=width * scale)
+        config = replace(config, height=height, width=width, recipe=recipe)
+    return shorten(config) if quick else config
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise click.BadParameter("write it as WxH, e.g. 160x128", param_hint="--size") from None
+    return width, height
+
+
+def _refuse_options(context: click.Context) -> None:
+    """A resumed run takes its own configuration; saying otherwise would be ignored."""
+    allowed = {"run_dir", "resume", "workers", "pool_dir"}
+    given = [
+        name
+        for name in context.params
+        if name not in allowed
+        and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        option = "--" + given[0].replace("_", "-")
+        raise click.UsageError(f"{option} cannot be given with --resume: the run keeps its own")

@@ -1,0 +1,134 @@
+"""TrainConfig: everything that decides a training run. It travels with the weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgedepth.data.pool import BatchConfig, PoolConfig
+from edgedepth.data.recipe import Recipe, Renderer
+from edgedepth.errors import UserError
+
+SCHEMA = "edgedepth-run/1"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run.
+
+    Attributes:
+        preset, height, width: the network and the size of its input in training. The mobile
+            preset is convolutional, so it may be converted at another size.
+        data: SOURCE texts; hold_out: patterns of scene names kept for validation.
+        renderer: lens model of the training stacks.
+        float_steps, qat_steps: steps of the two phases.
+        learning_rate, qat_learning_rate: peaks of the cosine schedules.
+        batch: how batches are drawn from the pool.
+        pool_start, pool_size: rendered stacks at the first step and at most; the pool grows
+            over the first half of the float phase.
+        coarse_every: see :class:`edgedepth.data.pool.PoolConfig`.
+        validation_stacks: held-out stacks that are scored.
+        validate_every, checkpoint_every: in steps.
+        seed: of everything random.
+    """
+
+    preset: str = "mobile"
+    height: int = 128
+    width: int = 160
+    data: tuple[str, ...] = ("procedural",)
+    hold_out: tuple[str, ...] = ()
+    renderer: Renderer = "edgedepth"
+    recipe: Recipe = field(default_factory=Recipe)
+    float_steps: int = 20000
+    qat_steps: int = 3000
+    learning_rate: float = 3e-3
+    qat_learning_rate: float = 3e-4
+    weight_decay: float = 1e-4
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    pool_start: int = 400
+    pool_size: int = 8000
+    coarse_every: int = 4
+    validation_stacks: int = 24
+    validate_every: int = 1000
+    checkpoint_every: int = 250
+    seed: int = 0
+
+    @property
+    def pool(self) -> PoolConfig:
+        """The pool of this run."""
+        growth = (self.pool_size - self.pool_start) / max(1, self.float_steps / 2)
+        return PoolConfig(
+            self.data,
+            self.hold_out,
+            self.recipe,
+            self.seed,
+            self.pool_start,
+            self.pool_size,
+            growth,
+            self.coarse_every,
+            self.renderer,
+        )
+
+    def to_json(self) -> str:
+        """All fields with the schema version."""
+        return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> TrainConfig:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            UserError: another schema, or fields of another version.
+        """
+        advice = "train again with this version of edgedepth, or use the one that wrote it"
+        try:
+            record: dict[str, Any] = json.loads(text)
+            if record.pop("schema") != SCHEMA:
+                raise UserError(f"{source} is not of schema {SCHEMA}", advice)
+            recipe = Recipe.from_json(json.dumps(record.pop("recipe")))
+            batch = BatchConfig(**_tuples(record.pop("batch")))
+            return cls(**_tuples(record), recipe=recipe, batch=batch)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{source} is not a run's configuration ({error})", advice) from None
+
+
+def _tuples(record: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+
+
+def preset_config(preset: str) -> TrainConfig:
+    """The full-length configuration of a preset."""
+    if preset == "paper":
+        return TrainConfig(
+            preset="paper",
+            height=240,
+            width=320,
+            recipe=Recipe(height=240, width=320),
+            float_steps=4000,
+            qat_steps=600,
+            learning_rate=1e-3,
+            qat_learning_rate=1e-4,
+            batch=BatchConfig(frame_counts=(5,), frame_weights=(1.0,), frames_per_batch=20),
+            pool_size=4000,
+            coarse_every=0,
+            validate_every=500,
+        )
+    return TrainConfig(preset=preset)
+
+
+def quick(config: TrainConfig) -> TrainConfig:
+    """A run of about two minutes that exercises every stage and learns next to nothing."""
+    mobile = config.preset == "mobile"
+    return dataclasses.replace(
+        config,
+        float_steps=60 if mobile else 12,
+        qat_steps=20 if mobile else 4,
+        batch=dataclasses.replace(config.batch, frame_counts=(5,), frame_weights=(1.0,)),
+        pool_start=16 if mobile else 8,
+        pool_size=24 if mobile else 8,
+        validation_stacks=4 if mobile else 2,
+        validate_every=40 if mobile else 12,
+        checkpoint_every=20 if mobile else 6,
+    )

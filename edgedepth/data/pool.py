@@ -1,0 +1,351 @@
+"""A growing pool of rendered, packed stacks on disk, and the batches drawn from it.
+
+Rendering a stack costs more than training on it, so worker processes render ahead while the
+trainer draws from what is there. Everything is a function of the seed and the step: which
+stacks exist at a step, which of them a batch takes and how it varies them. A run that is
+killed and resumed therefore sees the same data as one that is not.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+import traceback
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedepth import preprocess
+from edgedepth.data.recipe import Recipe, Renderer, StackSample, random_stack
+from edgedepth.data.sources import Source, open_source
+from edgedepth.errors import UserError
+from edgedepth.spec import ModelSpec
+
+STALLED_S = 900
+
+
+@dataclass(frozen=True)
+class PoolConfig:
+    """What the pool holds.
+
+    Attributes:
+        sources: SOURCE texts.
+        exclude: patterns of scene names that training never sees.
+        recipe: how stacks are drawn.
+        seed: of stack 0; stack i has seed + i.
+        start, size: stacks before the first step and at most.
+        growth: stacks that each step adds.
+        coarse_every: every so-manieth stack is packed at half the size, as captures with
+            native resolution to spare are (cue scale 4 instead of 2); 0 for none.
+        renderer: which lens.
+    """
+
+    sources: tuple[str, ...]
+    exclude: tuple[str, ...]
+    recipe: Recipe
+    seed: int
+    start: int
+    size: int
+    growth: float
+    coarse_every: int
+    renderer: Renderer
+
+    def available(self, step: int) -> int:
+        """Stacks that batches of this step may draw from."""
+        return min(self.size, self.start + int(self.growth * step))
+
+    def is_coarse(self, index: int) -> bool:
+        """Whether stack ``index`` is packed at half the size."""
+        return self.coarse_every > 0 and index % self.coarse_every == self.coarse_every - 1
+
+    def open_sources(self) -> list[Source]:
+        """Open the sources.
+
+        Raises:
+            UserError: one cannot be opened.
+        """
+        return [open_source(text, exclude=self.exclude) for text in self.sources]
+
+
+@dataclass(frozen=True)
+class PackedStack:
+    """A stack as the model takes it, with truth on the model's grid.
+
+    Attributes:
+        planes: uint8 (N, h, w, C).
+        focus_dioptres: (N,).
+        cue_coc: K at the cue image.
+        inverse_depth: float32 (h, w) dioptres, 0 where unknown.
+        valid: bool (h, w).
+    """
+
+    planes: NDArray[np.uint8]
+    focus_dioptres: NDArray[np.float32]
+    cue_coc: float
+    inverse_depth: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+
+def pack(sample: StackSample, spec: ModelSpec, height: int, width: int) -> PackedStack:
+    """Pack a rendered stack at (height, width); with the sharp picture first if the spec asks."""
+    fit = preprocess.Fit.of(sample.frames.shape[1:3], (height, width))
+    frames, masks = list(sample.frames), list(sample.frame_valid)
+    focus = sample.focus_dioptres
+    if spec.all_in_focus_first:
+        frames.insert(0, sample.sharp)
+        masks.insert(0, np.ones(sample.valid.shape, bool))
+        focus = np.concatenate([[0], focus]).astype(np.float32)
+    cues = spec.cue_planes > 0
+    planes = [
+        preprocess.pack_frame(
+            *fit.to_cue_image(frame, None if mask.all() else mask), height, width, cues
+        )
+        for frame, mask in zip(frames, masks, strict=True)
+    ]
+    step = sample.depth_m.shape[0] // height
+    centre = slice(step // 2, None, step)
+    valid = sample.valid[centre, centre][:height, :width]
+    depth = sample.depth_m[centre, centre][:height, :width]
+    return PackedStack(
+        np.stack(planes),
+        focus,
+        fit.cue_coc(sample.coc_px_per_dioptre),
+        np.where(valid, 1 / np.maximum(depth, 1e-3), 0).astype(np.float32),
+        valid,
+    )
+
+
+class Pool:
+    """The stacks of a PoolConfig in a folder, rendered by worker processes.
+
+    Use as a context manager: workers run inside it.
+    """
+
+    def __init__(self, config: PoolConfig, spec: ModelSpec, folder: Path, workers: int) -> None:
+        self.config, self.spec, self.folder, self.workers = config, spec, folder, workers
+        self.waited_s = 0.0
+        self._processes: list[multiprocessing.process.BaseProcess] = []
+
+    def __enter__(self) -> Pool:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        context = multiprocessing.get_context("spawn")
+        for rank in range(self.workers):
+            process = context.Process(
+                target=_render_share,
+                args=(self.config, self.spec, self.folder, rank, self.workers, os.getpid()),
+                daemon=True,
+            )
+            process.start()
+            self._processes.append(process)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.terminate()
+            process.join()
+        self._processes.clear()
+
+    def stack(self, index: int) -> PackedStack:
+        """Stack ``index``, waiting for its worker where it is not there yet.
+
+        Raises:
+            UserError: the worker gave up; its reason is passed on.
+        """
+        path = stack_path(self.folder, index)
+        started = time.monotonic()
+        while not path.exists():
+            self._check_workers()
+            time.sleep(0.02)
+            if time.monotonic() - started > STALLED_S:
+                raise UserError("rendering stands still", "give --workers 1 and free the machine")
+        self.waited_s += time.monotonic() - started
+        try:
+            return _load(path)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(
+                f"{path} cannot be read ({error})", "delete it; it will be rendered again"
+            ) from None
+
+    def _check_workers(self) -> None:
+        complaint = self.folder / "worker-error.txt"
+        if complaint.exists():
+            text = complaint.read_text().strip()
+            complaint.unlink()
+            raise UserError(f"rendering failed: {text}", "check --data and the free disk space")
+        if self._processes and all(p.exitcode not in (None, 0) for p in self._processes):
+            raise UserError("the rendering workers died", "is the memory full? try --workers 1")
+
+
+def stack_path(folder: Path, index: int) -> Path:
+    """File of stack ``index``."""
+    return folder / f"{index:07d}.npz"
+
+
+def _load(path: Path) -> PackedStack:
+    with np.load(path) as record:
+        return PackedStack(
+            record["planes"],
+            record["focus_dioptres"],
+            float(record["cue_coc"]),
+            record["inverse_depth"].astype(np.float32),
+            record["valid"],
+        )
+
+
+def _save(path: Path, stack: PackedStack) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            np.savez(
+                file,
+                planes=stack.planes,
+                focus_dioptres=stack.focus_dioptres,
+                cue_coc=stack.cue_coc,
+                inverse_depth=stack.inverse_depth,
+                valid=stack.valid,
+            )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _render_share(
+    config: PoolConfig, spec: ModelSpec, folder: Path, rank: int, workers: int, parent: int
+) -> None:
+    """Worker: render every ``workers``-th missing stack, then end."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    os.nice(5)
+    try:
+        sources = config.open_sources()
+        for index in range(rank, config.size, workers):
+            if os.getppid() != parent:
+                return
+            path = stack_path(folder, index)
+            if not path.exists():
+                sample = random_stack(config.recipe, config.seed + index, sources, config.renderer)
+                divisor = 2 if config.is_coarse(index) else 1
+                _save(path, pack(sample, spec, spec.height // divisor, spec.width // divisor))
+    except Exception as error:
+        text = str(error) or traceback.format_exc(limit=1)
+        (folder / "worker-error.txt").write_text(" ".join(text.split()))
+        raise SystemExit(1) from None
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """How batches are drawn.
+
+    Attributes:
+        frame_counts, frame_weights: how often a batch has how many frames.
+        frames_per_batch: frames over all stacks of a batch, about.
+        seed: of the drawing.
+    """
+
+    frame_counts: tuple[int, ...] = (5, 3, 8, 2, 1)
+    frame_weights: tuple[float, ...] = (0.42, 0.24, 0.18, 0.1, 0.06)
+    frames_per_batch: int = 40
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Stacks of one size and frame count.
+
+    Attributes:
+        frames: uint8 (B, N, h, w, C); focus: float32 (B, N), encoded; optics: (B, 3).
+        low, span: (B,) dioptre range; blur: (B,) K at the cue image.
+        inverse_depth: (B, h, w) dioptres; valid: float32 (B, h, w).
+    """
+
+    frames: NDArray[np.uint8]
+    focus: NDArray[np.float32]
+    optics: NDArray[np.float32]
+    low: NDArray[np.float32]
+    span: NDArray[np.float32]
+    blur: NDArray[np.float32]
+    inverse_depth: NDArray[np.float32]
+    valid: NDArray[np.float32]
+
+
+def batch_at(
+    step: int,
+    config: BatchConfig,
+    pool: PoolConfig,
+    spec: ModelSpec,
+    stack: Callable[[int], PackedStack],
+) -> Batch:
+    """The batch of a step; the same arguments give the same batch."""
+    rng = np.random.default_rng([config.seed, 77, step])
+    weights = np.array(config.frame_weights[: len(config.frame_counts)], np.float64)
+    count = int(rng.choice(config.frame_counts, p=weights / weights.sum()))
+    available = np.arange(pool.available(step))
+    coarse = np.array([pool.is_coarse(int(i)) for i in available])
+    use_coarse = bool(coarse.any()) and rng.random() < coarse.mean()
+    candidates = available[coarse == use_coarse]
+    size = max(3, min(10, config.frames_per_batch // count)) * (3 if use_coarse else 1)
+    chosen = rng.choice(candidates, size, replace=len(candidates) < size)
+    return assemble([vary(stack(int(i)), count, spec, rng) for i in chosen], spec)
+
+
+def vary(stack: PackedStack, count: int, spec: ModelSpec, rng: np.random.Generator) -> PackedStack:
+    """A random choice of ``count`` frames, near to far or far to near, mirrored or not."""
+    first = 1 if spec.all_in_focus_first else 0
+    planes = len(stack.planes) - first
+    chosen = first + rng.permutation(planes)[: min(count, planes)]
+    order = np.argsort(stack.focus_dioptres[chosen], kind="stable")
+    chosen = chosen[order if rng.random() < 0.5 else order[::-1]]
+    if first:
+        chosen = np.concatenate([[0], chosen])
+    across = slice(None, None, -1 if rng.random() < 0.5 else 1)
+    down = slice(None, None, -1 if rng.random() < 0.1 else 1)
+    return PackedStack(
+        stack.planes[chosen][:, down, across],
+        stack.focus_dioptres[chosen],
+        stack.cue_coc,
+        stack.inverse_depth[down, across],
+        stack.valid[down, across],
+    )
+
+
+def assemble(stacks: list[PackedStack], spec: ModelSpec) -> Batch:
+    """Put stacks of one size and frame count into one batch."""
+    ranges = [
+        preprocess.SweepRange.of(s.focus_dioptres[1 if spec.all_in_focus_first else 0 :])
+        for s in stacks
+    ]
+    return Batch(
+        np.stack([s.planes for s in stacks]),
+        np.stack([preprocess.encode_focus(s.focus_dioptres, spec) for s in stacks]),
+        np.stack([r.optics(s.cue_coc) for r, s in zip(ranges, stacks, strict=True)]),
+        np.array([r.low for r in ranges], np.float32),
+        np.array([r.span for r in ranges], np.float32),
+        np.array([s.cue_coc for s in stacks], np.float32),
+        np.stack([s.inverse_depth for s in stacks]),
+        np.stack([s.valid for s in stacks]).astype(np.float32),
+    )
+
+
+def batches(
+    first_step: int, config: BatchConfig, pool: Pool, spec: ModelSpec, last_step: int
+) -> Iterator[Batch]:
+    """Batches of the steps from ``first_step`` up to ``last_step``, one loaded ahead."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def load(step: int) -> Batch:
+        return batch_at(step, config, pool.config, spec, pool.stack)
+
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(load, first_step) if first_step < last_step else None
+        for step in range(first_step, last_step):
+            if ahead is None:
+                return
+            batch = ahead.result()
+            ahead = reader.submit(load, step + 1) if step + 1 < last_step else None
+            yield batch

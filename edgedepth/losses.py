@@ -1,0 +1,86 @@
+"""Training losses, in dioptres with a metric term.
+
+An error of one dioptre counts for more where the lens can resolve it: terms in dioptres are
+weighted by the square root of K, since blur grows with K and depth noise shrinks with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgedepth.models.backend import tf
+from edgedepth.preprocess import MAX_METRES, OUTPUT_RANGE
+
+Tensor = Any
+PHONE_COC = 1.64
+DELTA = 1.25
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the terms of :func:`sweep_loss`."""
+
+    dioptres: float = 1.0
+    relative: float = 0.3
+    gradient: float = 0.5
+    focus_only: float = 0.1
+    confidence: float = 0.05
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean over (H, W) where ``mask`` is 1, per item of the batch."""
+    return tf.reduce_sum(x * mask, (1, 2)) / (tf.reduce_sum(mask, (1, 2)) + 1e-3)
+
+
+def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeights) -> Tensor:
+    """Loss of a network that answers in sweep positions with confidence.
+
+    Truth outside what the output can say (``OUTPUT_RANGE``) is moved to its border. The
+    confidence learns the probability that depth is within 25 % of the truth.
+    """
+    span = tf.reshape(batch["span"], (-1, 1, 1))
+    low = tf.reshape(batch["low"], (-1, 1, 1))
+    gain = tf.reshape(tf.sqrt(tf.maximum(batch["blur"], 1.0) / PHONE_COC), (-1, 1, 1))
+    mask, truth = batch["valid"], batch["inverse_depth"]
+    reachable = low + span * OUTPUT_RANGE[0], low + span * OUTPUT_RANGE[1] * 0.99
+    truth = tf.clip_by_value(truth, *reachable)
+
+    def dioptres(position: Tensor) -> Tensor:
+        return low + span * position
+
+    def safe(d: Tensor) -> Tensor:
+        return tf.maximum(d, 1 / MAX_METRES)
+
+    predicted = dioptres(outputs["inverse_depth"][..., 0])
+    error = tf.abs(predicted - truth)
+    relative = tf.abs(tf.math.log(safe(predicted)) - tf.math.log(safe(truth)))
+    total = w.dioptres * masked_mean(gain * error, mask)
+    total += w.relative * masked_mean(relative, mask)
+    total += w.gradient * gradient_error(gain * (predicted - truth), mask)
+
+    small = mask[:, ::2, ::2]
+    nearest = dioptres(outputs["means"][..., 0])
+    inside = tf.clip_by_value(truth[:, ::2, ::2], low, low + span)
+    total += w.focus_only * masked_mean(gain * tf.abs(nearest - inside), small)
+
+    good = tf.cast(tf.stop_gradient(relative) < tf.math.log(DELTA), tf.float32)
+    probability = tf.clip_by_value(outputs["confidence"][..., 0], 1e-3, 1 - 1e-3)
+    entropy = -good * tf.math.log(probability) - (1 - good) * tf.math.log(1 - probability)
+    total += w.confidence * masked_mean(entropy, mask)
+    return tf.reduce_mean(total)
+
+
+def gradient_error(error: Tensor, mask: Tensor) -> Tensor:
+    """Mean absolute difference of ``error`` between neighbours, both valid, per item."""
+    down = masked_mean(tf.abs(error[:, 1:] - error[:, :-1]), mask[:, 1:] * mask[:, :-1])
+    across = masked_mean(
+        tf.abs(error[:, :, 1:] - error[:, :, :-1]), mask[:, :, 1:] * mask[:, :, :-1]
+    )
+    return down + across
+
+
+def metres_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
+    """The published loss: mean squared error of depth in metres."""
+    truth = tf.clip_by_value(1 / tf.maximum(batch["inverse_depth"], 1e-3), 0.0, MAX_METRES)
+    return tf.reduce_mean(masked_mean((outputs["depth"][..., 0] - truth) ** 2, batch["valid"]))

@@ -1,0 +1,335 @@
+"""The trainer, top to bottom: a float phase, batch-norm folding, quantization-aware training.
+
+Everything random is a function of the seed and the step, and a checkpoint holds everything
+else, so a run that is killed and resumed ends where an undisturbed one does.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from edgedepth.config import TrainConfig
+from edgedepth.data.pool import Batch, Pool, batches
+from edgedepth.losses import LossWeights, metres_loss, sweep_loss
+from edgedepth.models.backend import keras, tf
+from edgedepth.models.layers import Mode
+from edgedepth.models.network import FocalNetwork
+from edgedepth.models.presets import make_network, preset_spec
+from edgedepth.rundir import RunDirectory, write_arrays
+from edgedepth.spec import ModelSpec
+from edgedepth.validation import (
+    Row,
+    ValidationStack,
+    baseline_rows,
+    network_depth,
+    score,
+    table,
+    validation_stacks,
+)
+
+WARMUP_STEPS = 100
+GRADIENT_NORM = 2.0
+EMA_MOMENTUM = 0.998
+CALIBRATION_BATCHES = 8
+LOG_EVERY = 20
+
+Say = Callable[[str], None]
+
+
+class StoppedError(Exception):
+    """The user stopped the run; what was done is saved."""
+
+
+def train(
+    config: TrainConfig,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    workers: int = 1,
+    pool_dir: Path | None = None,
+    say: Say = print,
+) -> dict[str, Row]:
+    """Train a network in a run directory.
+
+    Args:
+        config: ignored when resuming, the run's own counts.
+        workers: processes that render stacks.
+        pool_dir: folder of rendered stacks to share between runs of one data recipe.
+        say: where to print.
+
+    Returns:
+        validation rows by name.
+
+    Raises:
+        UserError: a bad source, directory or configuration.
+        StoppedError: interrupted; resume continues.
+    """
+    run = RunDirectory(run_dir)
+    if resume:
+        config = run.config()
+    spec = preset_spec(config.preset, config.height, config.width)
+    config.pool.open_sources()
+    if not resume:
+        run.create(config)
+    keras.utils.set_random_seed(config.seed)
+    tf.config.experimental.enable_op_determinism()
+
+    say(f"rendering {config.validation_stacks} validation stacks")
+    held_out = validation_stacks(config, spec)
+    with Pool(config.pool, spec, pool_dir or run.pool, workers) as pool:
+        rows = baseline_rows(held_out, _mean_dioptres(pool))
+        floating = make_network(spec, Mode.FLOAT)
+        trainer = Trainer(run, config, spec, pool, held_out, say)
+        trainer.fit("float", floating, 0, config.float_steps, config.learning_rate)
+        rows["float"] = trainer.validate(floating)
+
+        quantized = make_network(spec, Mode.QUANTIZED)
+        quantized.copy_folded(floating)
+        end = config.float_steps + config.qat_steps
+        trainer.fit("qat", quantized, config.float_steps, end, config.qat_learning_rate)
+        rows["qat"] = trainer.validate(quantized)
+    run.save_summary({"rows": rows, "stacks": len(held_out), "steps": end})
+    say(
+        table(rows, f"validation: {len(held_out)} held-out stacks, {spec.width}x{spec.height}, N=5")
+    )
+    return rows
+
+
+def _mean_dioptres(pool: Pool) -> float:
+    """Mean inverse depth of the first training stacks."""
+    stacks = [pool.stack(i) for i in range(min(64, pool.config.start))]
+    return float(np.mean([s.inverse_depth[s.valid].mean() for s in stacks if s.valid.any()]))
+
+
+class Trainer:
+    """Fits one network after another within a run: loop, checkpoints, logs."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        config: TrainConfig,
+        spec: ModelSpec,
+        pool: Pool,
+        held_out: list[ValidationStack],
+        say: Say,
+    ) -> None:
+        self.run, self.config, self.spec = run, config, spec
+        self.pool, self.held_out, self.say = pool, held_out, say
+        self.writer = tf.summary.create_file_writer(str(run.tensorboard))
+
+    def fit(
+        self, phase: str, network: FocalNetwork, first: int, last: int, peak_rate: float
+    ) -> None:
+        """Train ``network`` over the steps [first, last) and leave it with its averaged weights.
+
+        A phase that has already ended is only loaded.
+        """
+        if self.run.weights_path(phase).exists():
+            network.load_weights(self.run.load_weights(phase), self.run.weights_path(phase))
+            return
+        optimizer = keras.optimizers.AdamW(
+            learning_rate=peak_rate,
+            weight_decay=self.config.weight_decay,
+            global_clipnorm=GRADIENT_NORM,
+            use_ema=True,
+            ema_momentum=EMA_MOMENTUM,
+            jit_compile=False,
+        )
+        variables = network.trainable_variables
+        optimizer.build(variables)
+        step = self._restore(phase, network, optimizer, first)
+        if step == first and phase == "qat":
+            self._calibrate(network, first)
+        update = make_update(network, optimizer)
+        bar = tqdm(total=last - first, initial=step - first, desc=phase, unit="step")
+        losses: list[float] = []
+        started, waited = time.monotonic(), self.pool.waited_s
+        try:
+            for batch in batches(step, self.config.batch, self.pool, self.spec, last):
+                optimizer.learning_rate = learning_rate(step - first, last - first, peak_rate)
+                losses.append(float(update(tensors(batch))))
+                step += 1
+                bar.update()
+                if step % LOG_EVERY == 0 or step == last:
+                    elapsed = time.monotonic() - started
+                    record = {
+                        "loss": float(np.mean(losses)),
+                        "learning_rate": float(optimizer.learning_rate.numpy()),
+                        "steps_per_s": len(losses) / elapsed,
+                        "waiting_share": (self.pool.waited_s - waited) / elapsed,
+                    }
+                    bar.set_postfix(loss=f"{record['loss']:.4f}")
+                    self._log(phase, step, record)
+                    losses, started, waited = [], time.monotonic(), self.pool.waited_s
+                if step % self.config.validate_every == 0 and step < last:
+                    self._validate_average(phase, step, network, optimizer)
+                    started = time.monotonic()
+                if step % self.config.checkpoint_every == 0:
+                    self._save(phase, step, network, optimizer)
+        except KeyboardInterrupt:
+            self._save(phase, step, network, optimizer)
+            raise StoppedError(
+                f"stopped at step {step} of the {phase} phase; it is saved"
+            ) from None
+        finally:
+            bar.close()
+        optimizer.finalize_variable_values(variables)
+        write_arrays(self.run.weights_path(phase), network.weights())
+        self._log(phase, step, self.validate(network))
+
+    def validate(self, network: FocalNetwork) -> Row:
+        """Metrics of a network on the held-out stacks."""
+        return score([self._depth(network, s) for s in self.held_out], self.held_out)
+
+    def _depth(self, network: FocalNetwork, stack: ValidationStack) -> np.ndarray:
+        name = "inverse_depth" if self.spec.output == "sweep" else "depth"
+
+        def predict(batch: Batch) -> np.ndarray:
+            fed = tensors(batch)
+            output: np.ndarray = evaluate(network)(fed["frames"], fed["focus"], fed["optics"])[
+                name
+            ].numpy()
+            return output
+
+        return network_depth(stack, predict, self.spec)
+
+    def _validate_average(
+        self, phase: str, step: int, network: FocalNetwork, optimizer: Any
+    ) -> None:
+        """Score the running average of the weights, then go on with the weights themselves."""
+        kept = [v.numpy() for v in network.trainable_variables]
+        optimizer.finalize_variable_values(network.trainable_variables)
+        row = self.validate(network)
+        self._log(phase, step, row)
+        self._draw(step, network)
+        for variable, value in zip(network.trainable_variables, kept, strict=True):
+            variable.assign(value)
+        self.say(
+            f"\n{phase} step {step}: MAE {row['mae_dioptres']:.3f} D, delta1 {row['delta1']:.3f}"
+        )
+
+    def _calibrate(self, network: FocalNetwork, step: int) -> None:
+        """Start the activation ranges at what a few batches show."""
+        ranges = network.moving_ranges()
+        for layer in ranges:
+            layer.observing = True
+        ahead = batches(step, self.config.batch, self.pool, self.spec, step + CALIBRATION_BATCHES)
+        for batch in ahead:
+            fed = tensors(batch)
+            network.forward(fed["frames"], fed["focus"], fed["optics"], training=True)
+        for layer in ranges:
+            layer.adopt()
+
+    def _state_variables(self, network: FocalNetwork, optimizer: Any) -> dict[str, Any]:
+        moments = {f"optimizer/{i:04d}": v for i, v in enumerate(optimizer.variables)}
+        return {**network.named_variables(), **moments}
+
+    def _save(self, phase: str, step: int, network: FocalNetwork, optimizer: Any) -> None:
+        arrays = {n: v.numpy() for n, v in self._state_variables(network, optimizer).items()}
+        self.run.save_state({**arrays, "phase": np.array(phase), "step": np.array(step)})
+
+    def _restore(self, phase: str, network: FocalNetwork, optimizer: Any, first: int) -> int:
+        """The step to go on from."""
+        state = self.run.load_state()
+        if state is None or str(state["phase"]) != phase:
+            self.run.forget_after(first)
+            return first
+        for name, variable in self._state_variables(network, optimizer).items():
+            variable.assign(state[name])
+        step = int(state["step"])
+        self.run.forget_after(step)
+        self.say(f"resuming the {phase} phase at step {step}")
+        return step
+
+    def _log(self, phase: str, step: int, record: dict[str, float]) -> None:
+        self.run.log({"step": step, "phase": phase, **record})
+        with self.writer.as_default(step=step):
+            for name, value in record.items():
+                tf.summary.scalar(f"{phase}/{name}", value)
+        self.writer.flush()
+
+    def _draw(self, step: int, network: FocalNetwork) -> None:
+        """TensorBoard picture: scene, truth, classical, network."""
+        rows = []
+        for stack in self.held_out[:4]:
+            maps = (stack.truth_m, stack.classical_m, self._depth(network, stack))
+            rows.append(np.hstack([stack.sharp, *(coloured(m, stack.truth_m) for m in maps)]))
+        with self.writer.as_default(step=step):
+            tf.summary.image("scene, truth, classical, network", np.vstack(rows)[None])
+        self.writer.flush()
+
+
+def coloured(depth_m: np.ndarray, truth_m: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3) colours of a depth map in dioptres over the truth's range."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = np.nanquantile(1 / truth_m, [0.01, 0.99])
+        level = (1 / depth_m - low) / max(high - low, 1e-6)
+    level = np.nan_to_num(np.clip(level, 0, 1))
+    bgr = cv2.applyColorMap((level * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
+    return bgr[..., ::-1]
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up, then a cosine down to 1 % of the peak (Loshchilov & Hutter 2017)."""
+    warmup = min(1.0, (step + 1) / min(WARMUP_STEPS, max(1, steps // 10)))
+    return peak * warmup * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / max(1, steps))))
+
+
+def tensors(batch: Batch) -> dict[str, Any]:
+    """A batch as tensors, frames scaled to [0, 1]."""
+    return {
+        "frames": tf.cast(tf.constant(batch.frames), tf.float32) / 255,
+        "focus": tf.constant(batch.focus),
+        "optics": tf.constant(batch.optics),
+        "low": tf.constant(batch.low),
+        "span": tf.constant(batch.span),
+        "blur": tf.constant(batch.blur),
+        "inverse_depth": tf.constant(batch.inverse_depth),
+        "valid": tf.constant(batch.valid),
+    }
+
+
+def make_update(network: FocalNetwork, optimizer: Any) -> Callable[[dict[str, Any]], Any]:
+    """One optimizer step. Only the gradients are traced per batch shape, which is slow enough."""
+    weights = LossWeights()
+    variables = network.trainable_variables
+
+    @tf.function
+    def gradients(batch: dict[str, Any]) -> tuple[Any, list[Any]]:
+        with tf.GradientTape() as tape:
+            outputs = network.forward(
+                batch["frames"], batch["focus"], batch["optics"], training=True
+            )
+            if network.spec.output == "sweep":
+                loss = sweep_loss(outputs, batch, weights)
+            else:
+                loss = metres_loss(outputs, batch)
+        return loss, tape.gradient(loss, variables, unconnected_gradients="zero")
+
+    @tf.function
+    def apply(found: list[Any]) -> None:
+        optimizer.apply_gradients(zip(found, variables, strict=True))
+
+    def update(batch: dict[str, Any]) -> Any:
+        loss, found = gradients(batch)
+        apply(found)
+        return loss
+
+    return update
+
+
+def evaluate(network: FocalNetwork) -> Callable[..., dict[str, Any]]:
+    """The network's forward pass without training, traced once per network and shape."""
+    traced: Callable[..., dict[str, Any]] | None = getattr(network, "_evaluate", None)
+    if traced is None:
+        traced = tf.function(lambda f, s, o: network.forward(f, s, o, training=False))
+        network._evaluate = traced
+    return traced
