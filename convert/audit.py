@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedepth.convert.flatbuffer import Model, constant, shape_of, text
@@ -97,6 +96,14 @@ class Audit:
 
     graphs: tuple[GraphSummary, ...]
     findings: tuple[Finding, ...] = field(default=())
+
+    def graph(self, name: str) -> GraphSummary:
+        """The graph of a signature.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return {g.name: g for g in self.graphs}[name]
 
     def errors(self) -> list[Finding]:
         """Findings that mean the file will not do on its target."""
@@ -184,7 +191,11 @@ def _at(node: Node, graph: str) -> dict[str, Any]:
 
 def _tensor_rules(model: Model, graph: Any, name: str) -> Iterator[Finding]:
     for tensor in graph.tensors:
-        place = {"graph": name, "where": text(tensor.name), "layer": layer_of(text(tensor.name))}
+        place: dict[str, Any] = {
+            "graph": name,
+            "where": text(tensor.name),
+            "layer": layer_of(text(tensor.name)),
+        }
         shape = shape_of(tensor)
         if len(shape) > MAX_RANK:
             yield Finding(
@@ -404,9 +415,3 @@ _RULES = (
     _transposed_rule,
     _constant_input_rule,
 )
-
-
-def total_macs(audited: Audit) -> int:
-    """MACs of ``infer``, or of the heaviest graph of a file without it."""
-    by_name = {g.name: g.macs for g in audited.graphs}
-    return by_name.get("infer", int(np.max(list(by_name.values()))))

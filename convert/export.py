@@ -59,12 +59,18 @@ class Exported:
     passes: dict[str, int]
 
 
-def export(net: Network, precision: Precision, boundary: Boundary = "int8") -> Exported:
+def export(
+    net: Network,
+    precision: Precision,
+    boundary: Boundary = "int8",
+    functions: dict[str, Any] | None = None,
+) -> Exported:
     """Convert a network at its own size, frames and streaming.
 
     Args:
         net: fake-quantised for ``int8``, float otherwise.
         boundary: type of the int8 file's inputs and outputs; the others are always float.
+        functions: from :func:`signature_functions`, if they have been traced already.
 
     Raises:
         ValueError: the network's quantisation does not fit the precision.
@@ -72,7 +78,7 @@ def export(net: Network, precision: Precision, boundary: Boundary = "int8") -> E
     """
     if (precision == "int8") != net.quantized:
         raise ValueError(f"{precision} does not go with a network of quantized={net.quantized}")
-    raw = _convert(signature_functions(net), net, precision, boundary)
+    raw = _convert(functions or signature_functions(net), net, precision, boundary)
     spec = dataclasses.replace(net.spec, precision=precision)
     model = flatbuffer.parse(raw)
     metadata.name_parts(model)
@@ -96,7 +102,8 @@ def signature_functions(net: Network) -> dict[str, Any]:
             ),
             {**step_shapes(spec), **states},
         )
-        functions[DECODE] = _concrete(net.decode_state, states)
+        decoded = {n: tuple(s.shape) for n, s in net.state_spec().items() if s.decoded}
+        functions[DECODE] = _concrete(net.decode_state, decoded)
     return functions
 
 

@@ -79,13 +79,13 @@ def _stems(model: Model, graph: Any) -> dict[int, str]:
         user |= {int(i): layer for i in node.operator.inputs}
     stems = {}
     for index, tensor in enumerate(graph.tensors):
-        node = made.get(index)
-        if node is None:
+        maker = made.get(index)
+        if maker is None:
             stems[index] = f"{user.get(index, layer_of(text(tensor.name)))}/constant"
-        elif _unpacks(model, node):
-            stems[index] = f"{user.get(index, layer_of(text(tensor.name)))}/{node.kind.lower()}"
+        elif _unpacks(model, maker):
+            stems[index] = f"{user.get(index, layer_of(text(tensor.name)))}/{maker.kind.lower()}"
         else:
-            stems[index] = f"{layer_of(text(tensor.name))}/{node.kind.lower()}"
+            stems[index] = f"{layer_of(text(tensor.name))}/{maker.kind.lower()}"
     return stems
 
 

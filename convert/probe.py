@@ -22,7 +22,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.convert.running import Arrays, Port, Session
+from edgedepth.capture.runtimes import Arrays, Tensor
+from edgedepth.convert.running import Session
 
 Status = Literal["ran", "refused", "crashed", "timeout", "no-driver"]
 
@@ -32,7 +33,9 @@ SOFTWARE_DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 _DRIVER_FOLDERS = (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
 _ADAPTER = re.compile(r"Selected adapter: ([^,\n]+)")
 _SHADER_ERROR = re.compile(r"(Invalid ShaderModule|Error while (parsing|validating)[^\n]*)")
-_UNSUPPORTED = re.compile(r"^\s*(?!INFO|WARNING|ERROR|VERBOSE)([A-Z][A-Z0-9_]+): (.+)$", re.MULTILINE)
+_UNSUPPORTED = re.compile(
+    r"^\s*(?!INFO|WARNING|ERROR|VERBOSE)([A-Z][A-Z0-9_]+): (.+)$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -64,18 +67,17 @@ class Outcome:
         ]
 
 
-def structured(port: Port, seed: int) -> NDArray[Any]:
-    """Raw input of a tensor: waves and a little noise in [0, 1], as far as its grid reaches."""
+def structured(tensor: Tensor, seed: int) -> NDArray[Any]:
+    """An input as its tensor stores it: waves and a little noise in [0, 1]; plain integers,
+    which may be indices, are 0."""
+    if tensor.dtype.kind in "iu" and not tensor.quantized:
+        return np.zeros(tensor.shape, tensor.dtype)
     rng = np.random.default_rng(seed)
-    count = int(np.prod(port.shape))
+    count = int(np.prod(tensor.shape))
     phase = np.arange(count) / max(1, count - 1)
     waves = 0.5 + 0.2 * np.sin(40 * phase + seed) + 0.2 * np.sin(np.sqrt(count) * 6 * phase)
-    real = np.clip(waves + rng.normal(0, 0.05, count), 0, 1).reshape(port.shape)
-    if port.dtype.kind in "iu" and not port.scale:
-        return np.zeros(port.shape, port.dtype)
-    if port.dtype.kind == "b":
-        return real > 0.5
-    return port.to_raw(real)
+    real = np.clip(waves + rng.normal(0, 0.05, count), 0, 1).reshape(tensor.shape)
+    return real > 0.5 if tensor.dtype.kind == "b" else tensor.quantize(real)
 
 
 def probe_inputs(data: bytes) -> Arrays:
@@ -86,9 +88,9 @@ def probe_inputs(data: bytes) -> Arrays:
     """
     session = Session(data)
     return {
-        f"{signature}/{name}": structured(port, seed)
+        f"{signature}/{name}": structured(tensor, seed)
         for signature in session.signatures
-        for seed, (name, port) in enumerate(sorted(session.inputs(signature).items()))
+        for seed, (name, tensor) in enumerate(sorted(session.inputs(signature).items()))
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,45 +12,14 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
+from edgedepth.capture.runtimes import Arrays, Signature, Tensor
 from edgedepth.convert import flatbuffer, passes
 from edgedepth.convert.flatbuffer import Model
 from edgedepth.convert.graph import nodes, signatures
 from edgedepth.errors import UserError
 
-Arrays = dict[str, NDArray[Any]]
 MAIN = "main"
 """Stands for the only graph of a file without signatures."""
-
-
-@dataclass(frozen=True)
-class Port:
-    """A tensor at a signature's boundary; ``scale`` is 0 when it is not quantised."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    scale: float
-    zero_point: int
-
-    @classmethod
-    def of(cls, details: Mapping[str, Any]) -> Port:
-        """From an interpreter's tensor details."""
-        scale, zero = details["quantization"]
-        shape = tuple(max(1, int(d)) for d in details["shape"])
-        return cls(shape, np.dtype(details["dtype"]), float(scale), int(zero))
-
-    def to_raw(self, real: NDArray[Any]) -> NDArray[Any]:
-        """Real values on this tensor's grid."""
-        if not self.scale or self.dtype.kind == "f":
-            return real.astype(self.dtype)
-        info = np.iinfo(self.dtype)
-        level = np.rint(real.astype(np.float64) / self.scale) + self.zero_point
-        return np.clip(level, info.min, info.max).astype(self.dtype)
-
-    def to_real(self, raw: NDArray[Any]) -> NDArray[np.float32]:
-        """What raw values on this tensor's grid mean."""
-        if not self.scale or self.dtype.kind == "f":
-            return raw.astype(np.float32)
-        return ((raw.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
 
 
 class Session:
@@ -82,44 +51,36 @@ class Session:
                 "see `edgedepth check` for what stands in its way",
             ) from None
         keys = list(self._interpreter.get_signature_list())
-        self._runners = {key: self._interpreter.get_signature_runner(key) for key in keys}
+        runners = {key: self._interpreter.get_signature_runner(key) for key in keys}
+        self._signatures = {k: Signature(r) for k, r in runners.items()} or {
+            MAIN: Signature(_WholeGraph(self._interpreter))
+        }
 
     @property
     def signatures(self) -> list[str]:
         """Signature keys; ``["main"]`` for a file without any."""
-        return list(self._runners) or [MAIN]
+        return list(self._signatures)
 
-    def inputs(self, signature: str) -> dict[str, Port]:
+    def signature(self, key: str) -> Signature:
+        """One signature, with its tensors."""
+        return self._signatures[key]
+
+    def inputs(self, signature: str) -> dict[str, Tensor]:
         """Inputs of a signature by name."""
-        if self._runners:
-            details = self._runners[signature].get_input_details()
-            return {name: Port.of(d) for name, d in details.items()}
-        return {d["name"]: Port.of(d) for d in self._interpreter.get_input_details()}
+        return self._signatures[signature].inputs
 
-    def outputs(self, signature: str) -> dict[str, Port]:
+    def outputs(self, signature: str) -> dict[str, Tensor]:
         """Outputs of a signature by name."""
-        if self._runners:
-            details = self._runners[signature].get_output_details()
-            return {name: Port.of(d) for name, d in details.items()}
-        return {d["name"]: Port.of(d) for d in self._interpreter.get_output_details()}
+        return self._signatures[signature].outputs
 
-    def run(self, signature: str, raw: Arrays) -> Arrays:
-        """Run one signature on raw values.
+    def run(self, signature: str, stored: Arrays) -> Arrays:
+        """Run one signature on values as its tensors store them.
 
         Raises:
             UserError: the runtime fails while running.
         """
         try:
-            if self._runners:
-                result: Arrays = self._runners[signature](**raw)
-                return {k: np.array(v) for k, v in result.items()}
-            for details in self._interpreter.get_input_details():
-                self._interpreter.set_tensor(details["index"], raw[details["name"]])
-            self._interpreter.invoke()
-            return {
-                d["name"]: self._interpreter.get_tensor(d["index"])
-                for d in self._interpreter.get_output_details()
-            }
+            return {k: np.array(v) for k, v in self._signatures[signature].run(stored).items()}
         except (ValueError, RuntimeError) as error:
             raise UserError(
                 f"the model fails while running ({_first_line(error)})",
@@ -128,10 +89,41 @@ class Session:
 
     def run_real(self, signature: str, real: Arrays) -> dict[str, NDArray[np.float32]]:
         """Run one signature on real values, quantising at the boundary as the file asks."""
-        ports = self.inputs(signature)
-        raw = self.run(signature, {name: ports[name].to_raw(x) for name, x in real.items()})
+        stored = self.run(signature, self.stored(signature, real))
         outputs = self.outputs(signature)
-        return {name: outputs[name].to_real(x) for name, x in raw.items()}
+        return {name: outputs[name].real(x) for name, x in stored.items()}
+
+    def stored(self, signature: str, real: Arrays) -> Arrays:
+        """Real inputs of a signature as its tensors store them."""
+        inputs = self.inputs(signature)
+        return {name: inputs[name].quantize(value) for name, value in real.items()}
+
+    def operators(self) -> list[dict[str, Any]]:
+        """The first graph's operators as the runtime runs them, delegates included."""
+        details: list[dict[str, Any]] = self._interpreter._get_ops_details()
+        return details
+
+
+class _WholeGraph:
+    """The first graph of a file without signatures, with a signature runner's methods."""
+
+    def __init__(self, interpreter: Any) -> None:
+        self._interpreter = interpreter
+
+    def get_input_details(self) -> dict[str, Any]:
+        return {d["name"]: d for d in self._interpreter.get_input_details()}
+
+    def get_output_details(self) -> dict[str, Any]:
+        return {d["name"]: d for d in self._interpreter.get_output_details()}
+
+    def __call__(self, **stored: NDArray[Any]) -> Arrays:
+        for name, details in self.get_input_details().items():
+            self._interpreter.set_tensor(details["index"], stored[name])
+        self._interpreter.invoke()
+        return {
+            name: self._interpreter.get_tensor(details["index"])
+            for name, details in self.get_output_details().items()
+        }
 
 
 def _first_line(error: Exception) -> str:
@@ -170,8 +162,7 @@ def xnnpack_partitions(model: Model) -> dict[str, Partitions]:
 def _partitions(alone: Model) -> Partitions:
     session = Session(flatbuffer.pack(alone))
     graph = alone.subgraphs[0]
-    details = session._interpreter._get_ops_details()
-    delegates = [d for d in details if d["op_name"] == "DELEGATE"]
+    delegates = [d for d in session.operators() if d["op_name"] == "DELEGATE"]
     plain = {int(o): node for node in nodes(alone, graph) for o in node.operator.outputs}
     delegated = {int(o): d for d in delegates for o in d["outputs"]}
     waiting = [int(i) for i in graph.outputs]
