@@ -1,0 +1,104 @@
+"""What the documentation says is so."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from edgedepth.cli import VERBS, cli
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "android_demo/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"```(?:bash|sh|console)\n(.*?)```", re.DOTALL)
+
+
+def generated_page() -> str:
+    spec = importlib.util.spec_from_file_location("make_cli", ROOT / "docs" / "make_cli.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page: str = module.page()
+    return page
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Each ``edgedepth ...`` command in a page's shell blocks, as arguments."""
+    lines = "\n".join(BLOCK.findall(page.read_text())).replace("\\\n", " ").splitlines()
+    words = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
+    return [line[1:] for line in words if line and line[0] == "edgedepth"]
+
+
+def targets(page: Path) -> list[str]:
+    found = LINK.findall(page.read_text())
+    return [link for link in found if not re.match(r"[a-z]+:", link) and link[0] != "#"]
+
+
+def check_usage(arguments: list[str]) -> None:
+    """Raise click's UsageError when a command is not one, without running it."""
+    verb, *rest = arguments
+    command = cli.get_command(click.Context(cli), verb)
+    if command is None:
+        raise click.UsageError(f"no such command: {verb}")
+    context = click.Context(command, help_option_names=["-h", "--help"])
+    values, left, _ = command.make_parser(context).parse_args(rest)
+    for parameter in command.get_params(context):
+        if isinstance(parameter, click.Option) and isinstance(parameter.type, click.Choice):
+            given = values.get(parameter.name or "")
+            for value in given if isinstance(given, list) else [given]:
+                if isinstance(value, str):
+                    parameter.type.convert(value, parameter, context)
+    if left:
+        raise click.UsageError(f"too many arguments: {left}")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_documented(verb: str) -> None:
+    assert f"## edgedepth {verb}\n" in (ROOT / "docs" / "cli.md").read_text()
+
+
+def test_the_command_line_page_is_what_the_commands_say() -> None:
+    written = (ROOT / "docs" / "cli.md").read_text()
+    assert written == generated_page(), "docs/cli.md is stale: run `make docs`"
+
+
+def test_pages_are_found() -> None:
+    assert {"README.md", "CHANGELOG.md", "architecture.md", "method.md"} <= {p.name for p in PAGES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for link in targets(page):
+        assert (page.parent / link.partition("#")[0]).exists(), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_in_the_documentation_exist(page: Path) -> None:
+    for arguments in commands(page):
+        try:
+            check_usage(arguments)
+        except click.UsageError as error:
+            pytest.fail(f"{page.name}: edgedepth {shlex.join(arguments)}: {error.format_message()}")
+
+
+def test_the_readme_shows_the_whole_path() -> None:
+    verbs = {arguments[0] for arguments in commands(ROOT / "README.md")}
+    assert {"train", "convert", "infer"} <= verbs
+
+
+@pytest.mark.parametrize(
+    "wrong", [["nonsense"], ["models", "--nonsense"], ["models", "too", "much"]]
+)
+def test_the_check_itself_notices(wrong: list[str]) -> None:
+    with pytest.raises(click.UsageError):
+        check_usage(wrong)
