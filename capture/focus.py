@@ -74,10 +74,17 @@ def from_metres(source: str, metres: float, said: str, trust: Trust = "measured"
     return FocusReading(source, said, trust, 1 / metres)
 
 
+def marks_infinity(ratio: Ratio) -> bool:
+    """FFFFFFFF over a power of ten, reduced or not: 4294967295, 4294967.295, ..."""
+    return any(ratio.numerator * 10**k == INFINITY_MARK * ratio.denominator for k in range(7)) or (
+        ratio.numerator == INFINITY_MARK
+    )
+
+
 def from_ratio(source: str, ratio: Ratio, metres: float | None = None) -> FocusReading:
     """A rational in metres, or one whose meaning in ``metres`` the caller worked out."""
     said = str(ratio)
-    if ratio.numerator == INFINITY_MARK:
+    if marks_infinity(ratio):
         return FocusReading(source, said, "measured", 0.0, infinity_mark=True)
     if ratio.numerator >= UNKNOWN_MARK or ratio.numerator < 0:
         return declined(source, said, "junk")

@@ -33,7 +33,6 @@ def default_model_path() -> Path:
     Raises:
         UserError: this installation has none.
     """
-    path = Path(__file__).resolve()
     import edgedepth
 
     path = Path(edgedepth.__file__).resolve().parent / "pretrained" / DEFAULT_NAME
@@ -54,6 +53,7 @@ def read_model_file(path: Path | str | None = None) -> ModelFile:
     Raises:
         UserError: no such file, not a TFLite file, or one without edgedepth's metadata.
     """
+    shipped = path is None
     path = default_model_path() if path is None else Path(path)
     if not path.is_file():
         raise UserError(f"{path} does not exist", _GET_ONE)
@@ -66,7 +66,18 @@ def read_model_file(path: Path | str | None = None) -> ModelFile:
         raise UserError(f"{path} is damaged", "copy it again") from None
     if text is None:
         raise UserError(f"{path} holds no edgedepth metadata", _GET_ONE)
+    if not shipped:
+        _check_graph(data, path)
     return ModelFile(path, ModelSpec.from_json(text, f"the metadata of {path}"))
+
+
+def _check_graph(data: bytes, path: Path) -> None:
+    """Check the indices of a stranger's file: the runtimes, in C++, do not."""
+    try:
+        from edgedepth.convert import flatbuffer
+    except ImportError:  # tflite-runtime alone brings no schema
+        return
+    flatbuffer.parse(data, str(path))
 
 
 def _u32(data: bytes, at: int) -> int:

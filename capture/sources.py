@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgedepth.capture.exif import SUBJECT_DISTANCE, Exif, xmp_property
@@ -68,13 +68,12 @@ def exif_readings(exif: Exif) -> list[FocusReading]:
 
 
 def _from_xmp(source: str, value: str) -> FocusReading:
-    match = re.fullmatch(r"(\d{1,12})/(\d{1,12})", value)
-    if match:
-        return from_ratio(source, Ratio(int(match[1]), int(match[2])))
-    try:
-        return from_metres(source, float(value), value)
-    except ValueError:
-        return declined(source, value, "not a number")
+    match = re.fullmatch(r"(\d{1,12})(?:/(\d{1,12})|\.(\d{1,9}))?", value)
+    if match is None:
+        return declined(source, value, "not a distance")
+    whole, denominator, decimals = match.groups()
+    ratio = Ratio(int(whole + (decimals or "")), int(denominator or 10 ** len(decimals or "")))
+    return replace(from_ratio(source, ratio), said=value)
 
 
 def best_reading(words: FrameWords) -> FocusReading | None:

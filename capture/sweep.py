@@ -111,6 +111,8 @@ def read_sweep(
         )
     folder, paths, sidecar, warnings = _list_pictures(source)
     images = [open_image(path) for path in paths]
+    images, turned = _one_orientation(images)
+    warnings += turned
     _check_sizes(images)
     words = [sources.read_words(image.path, image.exif, sidecar) for image in images]
     readings: list[FocusReading | None]
@@ -186,6 +188,16 @@ def _not_too_many(paths: list[Path]) -> list[Path]:
 
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
+
+
+def _one_orientation(images: list[ImageFile]) -> tuple[list[ImageFile], list[str]]:
+    """Turn all pictures as the first: a phone pointing down changes its mind mid-sweep."""
+    first = images[0]
+    odd = [i.path.name for i in images if i.orientation != first.orientation]
+    if not odd or any(i.stored_size != first.stored_size for i in images):
+        return images, []
+    note = f"{', '.join(odd)}: orientation differs from the first frame's, which is taken for all"
+    return [replace(i, orientation=first.orientation) for i in images], [note]
 
 
 def _check_sizes(images: Sequence[ImageFile]) -> None:
