@@ -48,16 +48,35 @@ def procedural_scene(seed: int, height: int, width: int, supersample: int = 1) -
         height, width: pixels.
         supersample: rays per pixel along each side, 1 or more.
     """
-    world = make_world(seed)
-    h, w = height * supersample, width * supersample
-    rgb, depth, segments = trace(world, h, w)
+    return render_world(make_world(seed), height, width, supersample, f"procedural-{seed}")
+
+
+def render_world(world: World, height: int, width: int, supersample: int, name: str) -> RgbdScene:
+    """A sharp picture of a world, through a pinhole, ``supersample`` rays across a pixel."""
+    if world.lamp_radius_m is not None:
+        return _render_softly(world, height, width, supersample, name)
+    rgb, depth, segments = trace(world, height * supersample, width * supersample)
     if supersample > 1:
         small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
         rgb = np.asarray(small, np.float32)
         middle = slice(supersample // 2, None, supersample)
         depth, segments = depth[middle, middle].copy(), segments[middle, middle].copy()
-    valid = np.ones((height, width), bool)
-    return RgbdScene(rgb, depth, valid, f"procedural-{seed}", segments)
+    return RgbdScene(rgb, depth, np.ones((height, width), bool), name, segments)
+
+
+def _render_softly(world: World, height: int, width: int, supersample: int, name: str) -> RgbdScene:
+    """As :func:`render_world`, each ray of a pixel lit by another point of the lamp."""
+    _, depth, segments = trace(replace(world, lamp_radius_m=None), height, width)
+    rng = np.random.default_rng(0)
+    total = np.zeros((height, width, 3), np.float32)
+    for i in range(supersample**2):
+        direction = rng.normal(size=3)
+        direction /= np.linalg.norm(direction)
+        pixel = ((i % supersample + 0.5) / supersample, (i // supersample + 0.5) / supersample)
+        x, y, z = (float(v) for v in direction)
+        total += trace(world, height, width, Ray(pixel=pixel, lamp=(x, y, z)))[0]
+    rgb = total / np.float32(supersample**2)
+    return RgbdScene(rgb, depth, np.ones((height, width), bool), name, segments)
 
 
 def trace_thin_lens(

@@ -58,6 +58,8 @@ class World:
         light: (3,) position of the lamp in metres.
         ambient, lamp, reach_m: light from everywhere, from the lamp, and the distance at which
             the lamp has lost half.
+        lamp_radius_m: of a lamp that casts shadows, soft ones over several rays; None for a
+            lamp that casts none, which is much faster.
     """
 
     primitives: tuple[Primitive, ...]
@@ -68,6 +70,7 @@ class World:
     ambient: float
     lamp: float
     reach_m: float
+    lamp_radius_m: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,13 @@ class Ray:
         lens_m: (x, y) metres on the lens; (0, 0) for a pinhole.
         focus_dioptres: plane at which all points of the lens agree.
         pixel: (x, y) within the pixel, 0.5 for its centre.
+        lamp: (x, y, z) the point of the lamp that lights it, in units of the lamp's radius.
     """
 
     lens_m: tuple[float, float] = (0.0, 0.0)
     focus_dioptres: float = 0.0
     pixel: tuple[float, float] = (0.5, 0.5)
+    lamp: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def trace(
@@ -102,6 +107,7 @@ def trace(
     v = (np.arange(height) + ray.pixel[1] - height / 2) / fx - lens[1] * ray.focus_dioptres
     u, v = u.astype(np.float32)[None, :], v.astype(np.float32)[:, None]
     origin = world.eye + lens @ world.pose
+    lamp = world.light + np.array(ray.lamp) * (world.lamp_radius_m or 0.0)
     depth = np.full((height, width), np.inf, np.float32)
     owner = np.zeros((height, width), np.int16)
     windows = []
@@ -126,7 +132,7 @@ def trace(
             continue
         t = depth[rows, columns]
         rgb[rows, columns], faces = _shade(
-            world, index, origin, u[0, columns] * t, v[rows, 0] * t, t
+            world, index, origin, (u[0, columns] * t, v[rows, 0] * t, t), lamp
         )
         segments[rows, columns] = FACES * index + faces
     return rgb, depth, segments
@@ -160,30 +166,39 @@ def _hit(
     o = (primitive.axes @ (origin - primitive.centre) / primitive.half).astype(np.float32)
     m = (primitive.axes @ world.pose.T / primitive.half[:, None]).astype(np.float32)
     d = [m[k, 0] * u + m[k, 1] * v + m[k, 2] for k in range(3)]
+    enter, leave = _crossing(primitive.kind, d, o)
+    if primitive.kind == ROOM:
+        return leave
+    return np.where((enter < leave) & (enter > _NEAR_M), enter, np.float32(np.inf))
+
+
+def _crossing(
+    kind: int, d: list[Floats], o: list[Floats] | NDArray[np.float32]
+) -> tuple[Floats, Floats]:
+    """Where rays ``o + t d`` enter and leave a solid of unit half extents; enter > leave: never."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        if primitive.kind == ELLIPSOID:
-            enter, leave = _quadric(d, o, (0, 1, 2))
-        elif primitive.kind == CYLINDER:
+        if kind == ELLIPSOID:
+            return _quadric(d, o, (0, 1, 2))
+        if kind == CYLINDER:
             enter, leave = _quadric(d, o, (0, 2))
             low, high = _slab(d[1], o[1])
+            return np.fmax(enter, low), np.fmin(leave, high)
+        enter, leave = _slab(d[0], o[0])
+        for k in (1, 2):
+            low, high = _slab(d[k], o[k])
             enter, leave = np.fmax(enter, low), np.fmin(leave, high)
-        else:
-            enter, leave = _slab(d[0], o[0])
-            for k in (1, 2):
-                low, high = _slab(d[k], o[k])
-                enter, leave = np.fmax(enter, low), np.fmin(leave, high)
-        if primitive.kind == ROOM:
-            return leave
-        return np.where((enter < leave) & (enter > _NEAR_M), enter, np.float32(np.inf))
+        return enter, leave
 
 
-def _slab(d: Floats, o: np.float32) -> tuple[Floats, Floats]:
+def _slab(d: Floats, o: Floats) -> tuple[Floats, Floats]:
     inverse = 1 / d
     first, second = (-1 - o) * inverse, (1 - o) * inverse
     return np.minimum(first, second), np.maximum(first, second)
 
 
-def _quadric(d: list[Floats], o: Floats, axes: tuple[int, ...]) -> tuple[Floats, Floats]:
+def _quadric(
+    d: list[Floats], o: list[Floats] | NDArray[np.float32], axes: tuple[int, ...]
+) -> tuple[Floats, Floats]:
     """Where rays cross the unit sphere, or the unit cylinder over two of the axes."""
     a = sum(d[k] * d[k] for k in axes)
     b = sum(o[k] * d[k] for k in axes)
@@ -196,18 +211,21 @@ def _quadric(d: list[Floats], o: Floats, axes: tuple[int, ...]) -> tuple[Floats,
 
 
 def _shade(
-    world: World, index: int, origin: NDArray[np.float64], x: Floats, y: Floats, z: Floats
+    world: World,
+    index: int,
+    origin: NDArray[np.float64],
+    seen: tuple[Floats, Floats, Floats],
+    lamp: NDArray[np.float64],
 ) -> tuple[Floats, NDArray[np.uint16]]:
-    """Colour (n, 3) and face (n,) of the points (x, y, z) from the lens, in the camera's axes."""
+    """Colour (n, 3) and face (n,) of points given from the lens, in the camera's axes."""
     primitive = world.primitives[index]
     pose = world.pose.astype(np.float32)
-    point = [x * pose[0, k] + y * pose[1, k] + z * pose[2, k] for k in range(3)]
-    point = [p + np.float32(origin[k]) for k, p in enumerate(point)]
-    centre, axes = primitive.centre.astype(np.float32), primitive.axes.astype(np.float32)
-    away = [point[k] - centre[k] for k in range(3)]
-    own = [axes[k, 0] * away[0] + axes[k, 1] * away[1] + axes[k, 2] * away[2] for k in range(3)]
-    faces, normal, (tu, tv) = _surface(primitive, own)
-    albedo = np.empty((x.size, 3), np.float32)
+    point = [
+        seen[0] * pose[0, k] + seen[1] * pose[1, k] + seen[2] * pose[2, k] + np.float32(origin[k])
+        for k in range(3)
+    ]
+    faces, normal, (tu, tv) = _surface(primitive, _own(primitive, point))
+    albedo = np.empty((tu.size, 3), np.float32)
     if len(primitive.materials) == 1:
         albedo[:] = colour_at(primitive.materials[0], tu, tv)
     else:
@@ -215,17 +233,39 @@ def _shade(
             part = np.flatnonzero(faces == face)
             if part.size:
                 albedo[part] = colour_at(material, tu[part], tv[part])
-    light = [np.float32(world.light[k]) - point[k] for k in range(3)]
+    axes = primitive.axes.astype(np.float32)
+    outward = [sum(axes[j, k] * normal[j] for j in range(3)) for k in range(3)]
+    light = [np.float32(lamp[k]) - point[k] for k in range(3)]
     distance = np.sqrt(light[0] ** 2 + light[1] ** 2 + light[2] ** 2) + 1e-6
-    out = [sum(axes[j, k] * normal[j] for j in range(3)) for k in range(3)]
-    facing = (out[0] * light[0] + out[1] * light[1] + out[2] * light[2]) / distance
-    reach = np.float32(world.reach_m)
+    facing = sum(outward[k] * light[k] for k in range(3)) / distance
+    direct = np.maximum(facing, 0) / (1 + (distance / np.float32(world.reach_m)) ** 2)
+    if world.lamp_radius_m is not None:
+        direct = direct * _lit(world, index, point, light)
     # Light adds up in linear light, colours are gamma-encoded.
-    strength = world.ambient * (1 - 0.25 * out[1]) + world.lamp * np.maximum(facing, 0) / (
-        1 + (distance / reach) ** 2
-    )
+    strength = world.ambient * (1 - 0.25 * outward[1]) + world.lamp * direct
     rgb = albedo * (np.maximum(strength, 0) ** np.float32(1 / 2.2))[:, None]
     return np.clip(rgb, 0, 1), faces
+
+
+def _own(primitive: Primitive, point: list[Floats]) -> list[Floats]:
+    """Points of the world in a primitive's own axes, metres from its centre."""
+    centre, axes = primitive.centre.astype(np.float32), primitive.axes.astype(np.float32)
+    away = [point[k] - centre[k] for k in range(3)]
+    return [axes[k, 0] * away[0] + axes[k, 1] * away[1] + axes[k, 2] * away[2] for k in range(3)]
+
+
+def _lit(world: World, index: int, point: list[Floats], light: list[Floats]) -> NDArray[np.bool_]:
+    """Where nothing stands between points of a primitive and the lamp (solids are convex)."""
+    lit = np.ones(point[0].size, bool)
+    for other, primitive in enumerate(world.primitives):
+        if other == index or primitive.kind == ROOM:
+            continue
+        half, axes = primitive.half.astype(np.float32), primitive.axes.astype(np.float32)
+        o = [v / half[k] for k, v in enumerate(_own(primitive, point))]
+        d = [sum(axes[k, j] * light[j] for j in range(3)) / half[k] for k in range(3)]
+        enter, leave = _crossing(primitive.kind, d, o)
+        lit &= ~((enter < leave) & (leave > _NEAR_M) & (enter < 1))
+    return lit
 
 
 def _surface(
