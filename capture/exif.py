@@ -1,6 +1,6 @@
 """EXIF and XMP of one image file: where the block lies, what it says.
 
-JPEG segments are walked here; for the other containers exifread finds the block. The block
+JPEG segments and WebP chunks are walked here; in HEIC and PNG exifread finds the block. The block
 itself is read by :mod:`edgedepth.capture.tiff`, which is bounded on hostile files and keeps
 rationals as stored, so that sentinels such as FFFFFFFF/1000 can be told from distances.
 """
@@ -91,6 +91,8 @@ def _locate(data: bytes) -> tuple[bytes, str]:
         return _from_jpeg(data)
     if data[:2] in (b"II", b"MM"):
         return data, _find_xmp(data)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _from_webp(data), _find_xmp(data)
     return _from_other(data), _find_xmp(data)
 
 
@@ -125,6 +127,17 @@ def _from_jpeg(data: bytes) -> tuple[bytes, str]:
         elif not xmp and data.startswith(_JPEG_XMP, start):
             xmp = data[start + len(_JPEG_XMP) : end].decode("utf-8", "replace")
     return block, xmp
+
+
+def _from_webp(data: bytes) -> bytes:
+    """The EXIF chunk of a RIFF container, with or without the JPEG segment's prefix."""
+    at = 12
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] == b"EXIF":
+            return data[at + 8 : at + 8 + length].removeprefix(b"Exif\0\0")
+        at += 8 + length + length % 2
+    return b""
 
 
 def _from_other(data: bytes) -> bytes:

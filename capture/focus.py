@@ -76,8 +76,10 @@ def from_metres(source: str, metres: float, said: str, trust: Trust = "measured"
 
 def marks_infinity(ratio: Ratio) -> bool:
     """FFFFFFFF over a power of ten, reduced or not: 4294967295, 4294967.295, ..."""
-    return any(ratio.numerator * 10**k == INFINITY_MARK * ratio.denominator for k in range(7)) or (
-        ratio.numerator == INFINITY_MARK
+    if ratio.numerator == INFINITY_MARK:
+        return True
+    return ratio.denominator > 0 and any(
+        ratio.numerator * 10**k == INFINITY_MARK * ratio.denominator for k in range(7)
     )
 
 
