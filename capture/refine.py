@@ -1,8 +1,6 @@
 """Bring a small depth map to a picture's size along the picture's edges.
 
-Guided filter (He, Sun & Tang 2010, and its fast form of 2015): locally, depth is taken to be
-linear in the picture's brightness; the coefficients are found at the small size and applied
-at the large one.
+The guided filter's coefficients are found at the small size and applied at the large one.
 """
 
 from __future__ import annotations
@@ -11,34 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from edgedepth.guided import Plane, guided_coefficients
 
 RADIUS = 3
 EPSILON = 4e-4
-
-
-def guided_coefficients(
-    guide: Plane, target: Plane, weight: Plane, radius: int = RADIUS, epsilon: float = EPSILON
-) -> tuple[Plane, Plane]:
-    """a, b of ``target ~ a guide + b`` around each pixel, weighted.
-
-    Args:
-        guide: (h, w) in [0, 1].
-        target: (h, w).
-        weight: (h, w), positive.
-    """
-    window = (2 * radius + 1, 2 * radius + 1)
-
-    def mean(plane: Plane) -> Plane:
-        return cv2.boxFilter(plane, -1, window)
-
-    total = mean(weight)
-    mean_i, mean_p = mean(weight * guide) / total, mean(weight * target) / total
-    covariance = mean(weight * guide * target) / total - mean_i * mean_p
-    variance = np.maximum(mean(weight * guide * guide) / total - mean_i * mean_i, 0)
-    a = covariance / (variance + epsilon)
-    b = mean_p - a * mean_i
-    return mean(a * weight) / total, mean(b * weight) / total
 
 
 def upsample(
@@ -62,7 +36,7 @@ def upsample(
     large = cv2.cvtColor(guide_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     small = cv2.resize(large, (w, h), interpolation=cv2.INTER_AREA)
     weight = np.full_like(dioptres, 1.0) if confidence is None else confidence + np.float32(0.02)
-    a, b = guided_coefficients(small, dioptres, weight)
+    a, b = guided_coefficients(small, dioptres, weight, RADIUS, EPSILON)
 
     def grow(plane: Plane) -> Plane:
         return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)

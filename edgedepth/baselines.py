@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth.guided import box_mean, guided_coefficients
+
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Float32: TypeAlias = NDArray[np.float32]
 
@@ -122,7 +124,7 @@ def _modified_laplacian(gray: Float32) -> Float32:
 def _focus_energy(gray: Float32, known: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.bool_]]:
     """(energy, where it is known), both (N, H, W); energy is 0 where it is not."""
     _, h, w = gray.shape
-    window = max(3, round(w * WINDOW) | 1)
+    radius = max(1, round(w * WINDOW) // 2)
     energy = np.empty_like(gray)
     inside = np.empty_like(known)
     for i, picture in enumerate(gray):
@@ -130,20 +132,16 @@ def _focus_energy(gray: Float32, known: NDArray[np.bool_]) -> tuple[Float32, NDA
         coarse = cv2.resize(_modified_laplacian(half), (w, h), interpolation=cv2.INTER_LINEAR)
         raw = _modified_laplacian(picture) + HALF_SIZE_WEIGHT * coarse
         if known[i].all():
-            energy[i], inside[i] = _box(raw, window), True
+            energy[i], inside[i] = box_mean(raw, radius), True
             continue
         # The border of the known part looks like an edge, hence the erosion.
         mask = cv2.erode(
             known[i].astype(np.uint8), np.ones((9, 9), np.uint8), borderValue=1
         ).astype(np.float32)
-        share = _box(mask, window)
+        share = box_mean(mask, radius)
         inside[i] = known[i] & (share > 0.2)
-        energy[i] = np.where(inside[i], _box(raw * mask, window) / np.maximum(share, 1e-6), 0)
+        energy[i] = np.where(inside[i], box_mean(raw * mask, radius) / np.maximum(share, 1e-6), 0)
     return energy, inside
-
-
-def _box(plane: Float32, size: int) -> Float32:
-    return cv2.boxFilter(plane, -1, (size, size), borderType=cv2.BORDER_REFLECT)
 
 
 def _confidence(energy: Float32, known: NDArray[np.bool_]) -> Float32:
@@ -176,25 +174,11 @@ def _peak(
 def _smooth(values: Float32, guide: Float32, weight: Float32) -> Float32:
     """Guided filter at two radii, the coarse one where the fine one finds no confidence."""
     fine, coarse = (max(2, round(values.shape[1] * share)) for share in RADII)
-    near, support = _guided(values, guide, weight, fine)
-    far, _ = _guided(values, guide, weight, coarse)
+    support = box_mean(weight, fine)
+    near, far = (_guided(values, guide, weight, radius) for radius in (fine, coarse))
     return (support * near + COARSE_WEIGHT * far) / (support + COARSE_WEIGHT)
 
 
-def _guided(
-    values: Float32,
-    guide: Float32,
-    weight: Float32,
-    radius: int,
-) -> tuple[Float32, Float32]:
-    """Weighted guided filter and the mean weight it rests on."""
-    size = 2 * radius + 1
-    support = _box(weight, size) + np.float32(1e-12)
-    mean_guide = _box(weight * guide, size) / support
-    mean_value = _box(weight * values, size) / support
-    variance = np.maximum(_box(weight * guide * guide, size) / support - mean_guide**2, 0)
-    covariance: Float32 = _box(weight * guide * values, size) / support - mean_guide * mean_value
-    gain = covariance / (variance + GUIDE_EPS)
-    offset = mean_value - gain * mean_guide
-    around = _box(support, size)
-    return (_box(gain * support, size) * guide + _box(offset * support, size)) / around, support
+def _guided(values: Float32, guide: Float32, weight: Float32, radius: int) -> Float32:
+    a, b = guided_coefficients(guide, values, weight, radius, GUIDE_EPS)
+    return a * guide + b

@@ -1,0 +1,46 @@
+"""The weighted guided filter: smoothing that follows a picture's edges.
+
+Guided filter (He, Sun & Tang 2010, and its fast form of 2015): locally, the target is taken to
+be linear in the guide's brightness. The coefficients may be found at a small size and applied
+at a large one.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Plane: TypeAlias = NDArray[np.float32]
+
+
+def guided_coefficients(
+    guide: Plane, target: Plane, weight: Plane, radius: int, epsilon: float
+) -> tuple[Plane, Plane]:
+    """a, b of ``target ~ a guide + b`` around each pixel.
+
+    Args:
+        guide: (h, w) in [0, 1].
+        target: (h, w).
+        weight: (h, w), positive: how much a pixel of the target is to count.
+        radius: of the square window, in pixels.
+        epsilon: variance of the guide below which the target is averaged.
+    """
+    total = box_mean(weight, radius)
+    mean_i, mean_p = (
+        box_mean(weight * guide, radius) / total,
+        box_mean(weight * target, radius) / total,
+    )
+    covariance = box_mean(weight * guide * target, radius) / total - mean_i * mean_p
+    variance = np.maximum(box_mean(weight * guide * guide, radius) / total - mean_i * mean_i, 0)
+    a = covariance / (variance + epsilon)
+    b = mean_p - a * mean_i
+    return box_mean(a * weight, radius) / total, box_mean(b * weight, radius) / total
+
+
+def box_mean(plane: Plane, radius: int) -> Plane:
+    """Mean over a square window of side ``2 radius + 1``, borders mirrored."""
+    mean: Plane = cv2.boxFilter(plane, -1, (2 * radius + 1, 2 * radius + 1))
+    return mean
