@@ -93,7 +93,8 @@ class PackedStack:
 
 def pack(sample: StackSample, spec: ModelSpec, height: int, width: int) -> PackedStack:
     """Pack a rendered stack at (height, width); with the sharp picture first if the spec asks."""
-    fit = preprocess.Fit.of(sample.frames.shape[1:3], (height, width))
+    _, rows, columns, _ = sample.frames.shape
+    fit = preprocess.Fit.of((rows, columns), (height, width))
     frames, masks = list(sample.frames), list(sample.frame_valid)
     focus = sample.focus_dioptres
     if spec.all_in_focus_first:
