@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ai_edge_litert import schema_py_generated as schema
 
-from edgedepth.convert.flatbuffer import Model, constant, shape_of, text
+from edgedepth.convert.flatbuffer import Model, constant, scales_of, shape_of, text
 from edgedepth.convert.graph import (
     TYPE_NAMES,
     Node,
@@ -288,8 +288,7 @@ def _depthwise_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
         if node.kind != "DEPTHWISE_CONV_2D" or node.output.type not in INTEGERS:
             continue
         weight = node.inputs()[1]
-        scales = weight.quantization.scale if weight.quantization is not None else None
-        if scales is not None and len(scales) > 1:
+        if scales_of(weight).size > 1:
             yield Finding(
                 "depthwise-per-channel",
                 "error",
@@ -297,6 +296,34 @@ def _depthwise_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
                 **_at(node, name),
                 problem="int8 depthwise with a scale per channel fails or computes wrongly there",
                 change="ship an fp16 file for the GPU: edgedepth convert --precision fp16",
+            )
+
+
+XNNPACK_RATIO = (2.0**-32, 256.0)
+"""Input scale times weight scale over output scale that XNNPACK's integer kernels take."""
+
+
+def _requantisation_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
+    low, high = XNNPACK_RATIO
+    for node in nodes(model, graph):
+        if node.kind not in COMPUTE or node.output.type not in INTEGERS:
+            continue
+        places = (2, 1) if node.kind == "TRANSPOSE_CONV" else (0, 1)
+        source, weight = (graph.tensors[node.operator.inputs[i]] for i in places)
+        scales = [scales_of(t) for t in (source, weight, node.output)]
+        if any(s.size == 0 for s in scales):
+            continue
+        ratio = scales[0].max() * scales[1] / scales[2].max()
+        if ratio.min() < low or ratio.max() >= high:
+            yield Finding(
+                "requantisation",
+                "error",
+                frozenset({"cpu"}),
+                **_at(node, name),
+                problem=f"the output's range is {255 * scales[2].max():.2g} wide, too narrow "
+                f"beside its input's and weights': XNNPACK refuses the file",
+                change="train that layer longer, or give its output a wider range: it hardly "
+                "varies as it is",
             )
 
 
@@ -411,6 +438,7 @@ _RULES = (
     _tensor_rules,
     _operator_rules,
     _depthwise_rule,
+    _requantisation_rule,
     _layer_norm_rule,
     _transposed_rule,
     _constant_input_rule,

@@ -188,6 +188,18 @@ def shape_of(tensor: Any) -> tuple[int, ...]:
     return tuple(int(d) for d in (tensor.shape if tensor.shape is not None else []))
 
 
+def scales_of(tensor: Any) -> NDArray[np.float64]:
+    """A tensor's quantisation scales; empty when it is not quantised."""
+    q = tensor.quantization
+    return np.asarray(q.scale if q is not None and q.scale is not None else [], np.float64)
+
+
+def zero_points_of(tensor: Any) -> NDArray[np.float64]:
+    """A tensor's zero points; empty when it is not quantised."""
+    q = tensor.quantization
+    return np.asarray(q.zeroPoint if q is not None and q.zeroPoint is not None else [], np.float64)
+
+
 def text(name: Any) -> str:
     """A flatbuffer string as str."""
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name or "")

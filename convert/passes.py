@@ -15,7 +15,13 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgedepth.convert import flatbuffer
-from edgedepth.convert.flatbuffer import Model, constant, shape_of
+from edgedepth.convert.flatbuffer import (
+    Model,
+    constant,
+    scales_of,
+    shape_of,
+    zero_points_of,
+)
 from edgedepth.convert.graph import Node, nodes
 
 _QUANTIZED = {
@@ -83,17 +89,9 @@ def _evaluate(model: Model, node: Node) -> NDArray[Any] | None:
 
 
 def _same_scales(a: Any, b: Any) -> bool:
-    return np.array_equal(_scales(a), _scales(b)) and np.array_equal(_zeros(a), _zeros(b))
-
-
-def _scales(tensor: Any) -> NDArray[np.float64]:
-    q = tensor.quantization
-    return np.asarray(q.scale if q is not None and q.scale is not None else [], np.float64)
-
-
-def _zeros(tensor: Any) -> NDArray[np.float64]:
-    q = tensor.quantization
-    return np.asarray(q.zeroPoint if q is not None and q.zeroPoint is not None else [], np.float64)
+    return np.array_equal(scales_of(a), scales_of(b)) and np.array_equal(
+        zero_points_of(a), zero_points_of(b)
+    )
 
 
 def _along_axis(values: NDArray[np.float64], tensor: Any) -> NDArray[np.float64]:
@@ -106,19 +104,21 @@ def _along_axis(values: NDArray[np.float64], tensor: Any) -> NDArray[np.float64]
 
 def _requantise(value: NDArray[Any], source: Any, target: Any) -> NDArray[Any] | None:
     """QUANTIZE of a constant, from float or from another scale."""
-    if target.type not in _QUANTIZED or not len(_scales(target)):
+    if target.type not in _QUANTIZED or not len(scales_of(target)):
         return None
     real = value.astype(np.float64)
     if source.type in _QUANTIZED:
-        if not len(_scales(source)):
+        if not len(scales_of(source)):
             return None
-        real = (real - _along_axis(_zeros(source), source)) * _along_axis(_scales(source), source)
+        real = (real - _along_axis(zero_points_of(source), source)) * _along_axis(
+            scales_of(source), source
+        )
     elif source.type != schema.TensorType.FLOAT32:
         return None
     low, high = _QUANTIZED[target.type]
-    ratio = real / _along_axis(_scales(target), target)
+    ratio = real / _along_axis(scales_of(target), target)
     away = np.trunc(ratio + np.copysign(0.5, ratio))  # TfLiteRound: halves away from zero
-    level = away + _along_axis(_zeros(target), target)
+    level = away + _along_axis(zero_points_of(target), target)
     return np.clip(level, low, high).astype(flatbuffer.NUMPY_TYPES[target.type])
 
 
