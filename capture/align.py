@@ -34,6 +34,7 @@ LEAST_GAIN = 0.002
 """Aligning must raise the correlation by this much to be worth an interpolation."""
 
 LEAST_SCORE = 0.12
+LEAST_DETAIL = 0.05
 _COARSEST_SIDE = 80
 _TUKEY = 2.5
 _FLOOR = 0.006
@@ -132,6 +133,11 @@ def _band(gray: Image, sigma: float) -> Image:
     return band / np.sqrt(power + _FLOOR * _FLOOR)
 
 
+def _detail(band: Image) -> float:
+    """Share of a picture that has detail, about: the power of a band of local strength 1."""
+    return float(np.mean(band * band))
+
+
 def _odd(value: float) -> int:
     return max(3, 2 * round(value / 2) + 1)
 
@@ -181,6 +187,8 @@ class Aligner:
             expected_scale: focal breathing against the reference.
         """
         bands = _pyramid(frame, self._blur_px).bands
+        if min(_detail(bands[self._judge]), _detail(self._levels[self._judge].band)) < LEAST_DETAIL:
+            return Motion(IDENTITY, 0.0, 0.0, 0.0, "unaligned", "too little detail to align by")
         start = pure_scale(expected_scale)
         matrix = self._refine(bands, start)
         score = self._score(bands, matrix)
@@ -324,7 +332,7 @@ def _judge(
         or abs(scale / expected_scale - 1) > MAX_SCALE_ERROR
     )
     if max(score, before) < LEAST_SCORE:
-        return "rejected", "shows something else than the first frame, or nothing to align by"
+        return "rejected", "shows something else than the first frame"
     if score < before + LEAST_GAIN:
         return "unaligned", "aligning would not make it better"
     if far:
