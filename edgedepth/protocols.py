@@ -1,0 +1,175 @@
+"""Named evaluation protocols and sets: complete, and data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedepth.data.recipe import DISPLAY_GAMMA
+from edgedepth.data.renderer import fill_missing, render_stack
+from edgedepth.data.scenes import FARTHEST_M, RgbdScene, make_world, render_world, trace_thin_lens
+from edgedepth.data.sources import EVALUATION_SEED, Source
+from edgedepth.stack import FocalStack, Frame
+
+SIZE = (480, 640)
+"""(height, width) that every protocol renders and scores at."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A camera, its planes and its noise.
+
+    Attributes:
+        name: as typed.
+        coc_px_per_dioptre: K at 640 pixels' width.
+        planes_m: focus distances.
+        noise: standard deviation of Gaussian noise, in units of full-scale grey.
+        about: one line.
+    """
+
+    name: str
+    coc_px_per_dioptre: float
+    planes_m: tuple[float, ...]
+    about: str
+    noise: float = 0.004
+
+    @property
+    def focus_dioptres(self) -> NDArray[np.float32]:
+        """(N,) planes, near to far."""
+        return (1 / np.asarray(self.planes_m, np.float64)).astype(np.float32)
+
+
+_PHONE_PLANES = (0.35, 0.45, 0.6, 0.9, 1.6, 4.0)
+PROTOCOLS = {
+    p.name: p
+    for p in (
+        Protocol("phone", 1.64, _PHONE_PLANES, "a phone's main camera seen at 640 px"),
+        Protocol("crop", 6.55, _PHONE_PLANES, "the same camera at a 4x native crop"),
+        Protocol(
+            "dered", 26.0, (1.0, 1.5, 2.5, 4.0, 6.0), "50 mm f/8, 12 um: the literature's lens"
+        ),
+    )
+}
+
+DEV_RGBD = (
+    "redwood_4",
+    "room_view5",
+    "tum",
+    "sun",
+    "motorcycle",
+    "nyu_*",
+    "mosd_learn41",
+    "mosd_learn42",
+    "mosd_learn43",
+    "mosd_learn44",
+)
+"""Scenes of the development set that no shipped model is trained on."""
+
+TRACED_SAMPLES = 48
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stack to answer and its truth.
+
+    Attributes:
+        stack: rendered frames.
+        truth_m: float32 (H, W) metres, NaN where unknown.
+        name: of the scene.
+    """
+
+    stack: FocalStack
+    truth_m: NDArray[np.float32]
+    name: str
+
+
+def rendered_cases(protocol: Protocol, source: Source, count: int) -> Iterator[Case]:
+    """Stacks of a source's scenes through the layered renderer, at most ``count``."""
+    for index in range(min(count, len(source))):
+        number = EVALUATION_SEED + index if source.endless else index
+        scene = _at_size(source.scene(number, SIZE))
+        depth = np.clip(fill_missing(scene.depth_m, scene.valid), 1e-2, FARTHEST_M)
+        light = scene.rgb ** np.float32(DISPLAY_GAMMA)
+        stack = render_stack(light, 1 / depth, protocol.focus_dioptres, protocol.coc_px_per_dioptre)
+        pictures = np.clip(stack, 0, 1) ** np.float32(1 / DISPLAY_GAMMA)
+        yield _case(protocol, pictures, scene, index)
+
+
+def traced_cases(protocol: Protocol, count: int) -> Iterator[Case]:
+    """Procedural scenes through a ray-traced thin lens: optics that no renderer of ours shares."""
+    for index in range(count):
+        world = make_world(EVALUATION_SEED + index)
+        scene = render_world(world, *SIZE, supersample=1, name=f"traced-{index}")
+        pictures = [
+            trace_thin_lens(
+                world,
+                *SIZE,
+                float(focus),
+                protocol.coc_px_per_dioptre,
+                TRACED_SAMPLES,
+                DISPLAY_GAMMA,
+            )
+            for focus in protocol.focus_dioptres
+        ]
+        light = np.clip(np.stack(pictures), 0, 1)
+        yield _case(protocol, light ** np.float32(1 / DISPLAY_GAMMA), scene, index)
+
+
+def _at_size(scene: RgbdScene) -> RgbdScene:
+    """The scene at ``SIZE``: scaled to cover it, the middle kept."""
+    h, w = scene.depth_m.shape
+    if (h, w) == SIZE:
+        return scene
+    scale = max(SIZE[0] / h, SIZE[1] / w)
+    size = (round(w * scale), round(h * scale))
+    top, left = (size[1] - SIZE[0]) // 2, (size[0] - SIZE[1]) // 2
+    window = (slice(top, top + SIZE[0]), slice(left, left + SIZE[1]))
+    smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return RgbdScene(
+        cv2.resize(scene.rgb, size, interpolation=smooth)[window],
+        cv2.resize(scene.depth_m, size, interpolation=cv2.INTER_NEAREST)[window],
+        cv2.resize(scene.valid.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)[window] > 0,
+        scene.name,
+    )
+
+
+def _case(protocol: Protocol, pictures: NDArray[np.float32], scene: RgbdScene, seed: int) -> Case:
+    rng = np.random.default_rng([seed, 5])
+    noisy = pictures + rng.normal(0, protocol.noise, pictures.shape).astype(np.float32)
+    frames = np.rint(np.clip(noisy, 0, 1) * 255).astype(np.uint8)
+    stack = FocalStack(
+        tuple(
+            Frame(rgb, float(focus), None, f"{metres:g} m")
+            for rgb, focus, metres in zip(
+                frames, protocol.focus_dioptres, protocol.planes_m, strict=True
+            )
+        ),
+        protocol.coc_px_per_dioptre,
+    )
+    known = scene.valid & (scene.depth_m > 0) & (scene.depth_m <= FARTHEST_M)
+    return Case(stack, np.where(known, scene.depth_m, np.nan).astype(np.float32), scene.name)
+
+
+def shuffled(stack: FocalStack, seed: int) -> FocalStack:
+    """The stack under permuted focus distances: what a model that uses focus must fail on."""
+    order = np.random.default_rng(seed).permutation(len(stack))
+    if np.array_equal(order, np.arange(len(stack))):
+        order = np.roll(order, 1)
+    return stack.with_focus(stack.focus_dioptres[order])
+
+
+def thinned(stack: FocalStack, count: int) -> FocalStack:
+    """``count`` frames spread evenly over the stack."""
+    if count >= len(stack):
+        return stack
+    picks = np.linspace(0, len(stack) - 1, count).round().astype(int)
+    if count == 1:
+        picks = np.array([len(stack) // 2])
+    return FocalStack(tuple(stack.frames[i] for i in picks), stack.coc_px_per_dioptre)
+
+
+Cases = Callable[[Protocol], Iterator[Case]]
