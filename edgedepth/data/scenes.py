@@ -142,7 +142,7 @@ def _within_reach(world: World) -> World:
     return scaled_world(replace(world, primitives=tuple(kept)), shrink)
 
 
-def _pose(pitch: float, yaw: float, roll: float) -> Vector:
+def look(pitch: float, yaw: float, roll: float) -> Vector:
     """Camera axes (rows) after turning down by ``pitch``, aside by ``yaw``, then rolling."""
     cp, sp, cy, sy, cr, sr = (f(a) for a in (pitch, yaw, roll) for f in (np.cos, np.sin))
     down = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
@@ -151,7 +151,7 @@ def _pose(pitch: float, yaw: float, roll: float) -> Vector:
     return rolled @ down @ aside
 
 
-def _turned(angle: float) -> Vector:
+def turned(angle: float) -> Vector:
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
@@ -191,16 +191,16 @@ def _solid(
         half[1] *= rng.uniform(0.8, 1.8)
     if rng.random() < 0.15:
         half[2] *= 0.08  # a board or a book
-    axes = _turned(rng.uniform(0, np.pi)) if stands else _any_turn(rng)
+    axes = turned(rng.uniform(0, np.pi)) if stands else _any_turn(rng)
     if stands and rng.random() < 0.15:
-        axes = _lean(rng.normal(0, 0.35)) @ axes
+        axes = lean(rng.normal(0, 0.35)) @ axes
     reach = float(np.abs(axes[:, 1]) @ half)
     centre = foot - np.array([0, reach, 0]) if stands else foot
     faces = 6 if kind == BOX and rng.random() < 0.6 else 1
     return Primitive(kind, centre, axes, half, _materials(rng, faces, distance))
 
 
-def _lean(angle: float) -> Vector:
+def lean(angle: float) -> Vector:
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
@@ -234,7 +234,7 @@ def _room(rng: np.random.Generator) -> World:
     return World(
         (walls, *solids),
         np.zeros(3),
-        _pose(pitch, yaw, rng.normal(0, 0.04)),
+        look(pitch, yaw, rng.normal(0, 0.04)),
         tan_half,
         light,
         ambient=rng.uniform(0.25, 0.7),
@@ -259,7 +259,7 @@ def _tabletop(rng: np.random.Generator) -> World:
     table = Primitive(
         BOX,
         np.array([rng.normal(0, 0.1), height + half[1], max(middle, edge - 0.2)]),
-        _turned(rng.normal(0, 0.3)),
+        turned(rng.normal(0, 0.3)),
         half,
         _materials(rng, 1, 1.0),
     )
@@ -276,7 +276,7 @@ def _tabletop(rng: np.random.Generator) -> World:
     world = World(
         (walls, *solids),
         np.zeros(3),
-        _pose(pitch, rng.normal(0, 0.1), rng.normal(0, 0.06)),
+        look(pitch, rng.normal(0, 0.1), rng.normal(0, 0.06)),
         tan_half,
         light,
         ambient=rng.uniform(0.25, 0.7),

@@ -1,4 +1,4 @@
-"""Where scenes with depth come from: ``procedural`` and ``rgbd:DIR``.
+"""Where scenes with depth come from: ``procedural``, ``desk`` and ``rgbd:DIR``.
 
 A source is opened from the text that the user gives to ``--data``.
 """
@@ -9,7 +9,7 @@ import fnmatch
 import string
 from collections import Counter, OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl
@@ -18,10 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.data.scenes import RgbdScene, procedural_scene
+from edgedepth.data.desk import desk_world
+from edgedepth.data.scenes import RgbdScene, make_world, render_world
 from edgedepth.errors import UserError
 
-KINDS = "procedural, rgbd:DIR"
+KINDS = "procedural, desk (the sample scene) and rgbd:DIR"
 SIZE = (480, 640)
 """(height, width) of a procedural scene when nobody asks for another."""
 
@@ -51,8 +52,14 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def scene(self, index: int, size: tuple[int, int] | None = None) -> RgbdScene:
-        """Scene ``index``; ``size`` (height, width) is for sources that are endless."""
+    def scene(
+        self,
+        index: int,
+        size: tuple[int, int] | None = None,
+        tan_half_width: float | None = None,
+    ) -> RgbdScene:
+        """Scene ``index``. Endless sources render it at ``size`` (height, width), and as wide
+        as ``tan_half_width`` says; the others have their own size and view."""
         ...
 
     def pick(self, rng: np.random.Generator) -> int:
@@ -62,7 +69,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class ProceduralSource:
-    """Scenes made from their index as seed; see :func:`edgedepth.data.scenes.procedural_scene`."""
+    """Scenes made from their index as seed; see :func:`edgedepth.data.scenes.make_world`."""
 
     name: str = "procedural"
     endless: bool = True
@@ -71,14 +78,49 @@ class ProceduralSource:
     def __len__(self) -> int:
         return EVALUATION_SEED
 
-    def scene(self, index: int, size: tuple[int, int] | None = None) -> RgbdScene:
+    def scene(
+        self,
+        index: int,
+        size: tuple[int, int] | None = None,
+        tan_half_width: float | None = None,
+    ) -> RgbdScene:
         """The scene of seed ``index``."""
-        height, width = size or SIZE
-        return procedural_scene(index, height, width, self.supersample)
+        world = make_world(index)
+        if tan_half_width is not None:
+            world = replace(world, tan_half_width=tan_half_width)
+        return render_world(world, *(size or SIZE), self.supersample, f"procedural-{index}")
 
     def pick(self, rng: np.random.Generator) -> int:
         """Any seed alike."""
         return int(rng.integers(len(self)))
+
+
+@dataclass(frozen=True)
+class DeskSource:
+    """The one scene of :mod:`edgedepth.data.desk`, at any size."""
+
+    name: str = "desk"
+    endless: bool = True
+    supersample: int = 3
+
+    def __len__(self) -> int:
+        return 1
+
+    def scene(
+        self,
+        index: int,
+        size: tuple[int, int] | None = None,
+        tan_half_width: float | None = None,
+    ) -> RgbdScene:
+        """The desk."""
+        world = desk_world()
+        if tan_half_width is not None:
+            world = replace(world, tan_half_width=tan_half_width)
+        return render_world(world, *(size or SIZE), self.supersample, self.name)
+
+    def pick(self, rng: np.random.Generator) -> int:
+        """The only one."""
+        return 0
 
 
 @dataclass(frozen=True)
@@ -111,8 +153,13 @@ class RgbdSource:
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def scene(self, index: int, size: tuple[int, int] | None = None) -> RgbdScene:
-        """Scene ``index`` at its own size.
+    def scene(
+        self,
+        index: int,
+        size: tuple[int, int] | None = None,
+        tan_half_width: float | None = None,
+    ) -> RgbdScene:
+        """Scene ``index`` at its own size and view, whatever is asked for.
 
         Raises:
             UserError: a file cannot be read, or its depth is not plausible.
@@ -149,7 +196,7 @@ def open_source(
     """Open what the user calls a SOURCE.
 
     Args:
-        text: ``procedural`` or ``rgbd:DIR``, the latter with other file names as
+        text: ``procedural``, ``desk`` or ``rgbd:DIR``, the last with other file names as
             ``rgbd:DIR?rgb=*_color.png&depth=*_depth.png&scale=0.001`` (metres per unit).
         include, exclude: names of scenes, ``*`` allowed; what remains is the source.
 
@@ -159,6 +206,8 @@ def open_source(
     kind, _, rest = text.partition(":")
     if kind == "procedural" and not rest:
         return ProceduralSource()
+    if kind == "desk" and not rest:
+        return DeskSource()
     if kind == "rgbd" and rest:
         return _open_rgbd(text, rest, include, exclude)
     raise UserError(f"unknown data source {text!r}", f"sources are {KINDS}")
