@@ -13,11 +13,13 @@ from edgedepth.errors import UserError
 
 VERBS = {
     "infer": "Turn a focal sweep into a depth map.",
+    "inspect": "Say what a sweep holds and what is wrong with it.",
     "train": "Train a network: float, then quantization-aware.",
     "eval": "Score models beside the mean depth and the classical answer.",
     "convert": "Turn a trained run into a .tflite file.",
     "check": "Audit a .tflite and run it on the CPU and the GPU path.",
     "synth": "Render focal sweeps from scenes with depth.",
+    "data": "Say and show what a data source holds.",
     "models": "List the models that are shipped.",
 }
 """Verb -> one-line help. ``edgedepth.commands.<verb>`` defines a click command of that name."""

@@ -1,0 +1,105 @@
+"""``edgedepth data``: what a data source holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edgedepth.errors import UserError
+
+
+@click.group()
+def data() -> None:
+    """Look at a data source before training on it.
+
+    SOURCE is procedural, desk or rgbd:DIR.
+
+    \b
+    edgedepth data check rgbd:my_rgbd
+    edgedepth data check "rgbd:scans?rgb=*_color.png&depth=*_d.png&scale=0.0002" --json
+    edgedepth data preview procedural -o scenes.png
+    """
+
+
+@data.command()
+@click.argument("source")
+@click.option("--scenes", type=click.IntRange(min=1), help="Look at the first so many only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON record.")
+def check(source: str, scenes: int | None, as_json: bool) -> None:
+    """Read every scene of SOURCE and say what is in it.
+
+    \b
+    edgedepth data check rgbd:my_rgbd
+    edgedepth data check procedural --scenes 5 --json
+
+    Exit code 1 if a scene cannot be used.
+    """
+    from edgedepth.data.sources import open_source
+    from edgedepth.data.survey import survey
+
+    opened = open_source(source)
+    found = []
+    for fact in survey(opened, scenes):
+        found.append(fact)
+        if as_json:
+            continue
+        if fact.problem:
+            click.echo(f"  {fact.name}: {fact.problem}")
+        else:
+            click.echo(
+                f"  {fact.name:24s} {fact.width}x{fact.height}  depth in {fact.valid_share:4.0%}  "
+                f"{fact.near_m:.2f} - {fact.far_m:.2f} m, median {fact.median_m:.2f} m"
+            )
+    bad = [fact for fact in found if fact.problem]
+    if as_json:
+        record = {"source": source, "scenes": len(opened), "checked": [asdict(f) for f in found]}
+        click.echo(json.dumps(record, indent=2))
+    else:
+        click.echo(f"{source}: {len(found)} of {len(opened)} scenes read, {len(bad)} unusable")
+    if bad:
+        raise UserError(f"{len(bad)} of {len(found)} scenes cannot be used", "see the list")
+
+
+@data.command()
+@click.argument("source")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("preview.png"),
+    show_default=True,
+)
+@click.option("--scenes", type=click.IntRange(1, 64), default=8, show_default=True)
+@click.option("--first", type=click.IntRange(min=0), default=0, help="Number of the first scene.")
+def preview(source: str, out: Path, scenes: int, first: int) -> None:
+    """Draw scenes of SOURCE and their depth on one sheet.
+
+    \b
+    edgedepth data preview procedural -o scenes.png
+    edgedepth data preview rgbd:my_rgbd -o scenes.png --scenes 16
+    """
+    from PIL import Image
+
+    from edgedepth.data.sources import open_source
+    from edgedepth.data.survey import contact_sheet
+
+    opened = open_source(source)
+    last = min(first + scenes, len(opened))
+    if first >= last:
+        raise UserError(f"{source} holds {len(opened)} scenes only", "lower --first")
+    sheet = contact_sheet([opened.scene(index) for index in range(first, last)])
+    partial = out.with_name(f".{out.name}.part-{os.getpid()}")
+    try:
+        Image.fromarray(sheet).save(partial, "PNG")
+        partial.replace(out)
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror or error})", "give another -o"
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
+    click.echo(f"{out}: {last - first} scenes")
