@@ -44,6 +44,7 @@ from edgedepth.errors import UserError
     help="Lens model: ours, or the paper's 256-layer Gaussian blur.",
 )
 @click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--checkpoint-every", type=click.IntRange(1), help="Steps between checkpoints.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --run-dir.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Rendering processes."
@@ -66,6 +67,7 @@ def train(
     size: str | None,
     renderer: str | None,
     seed: int | None,
+    checkpoint_every: int | None,
     resume: bool,
     workers: int,
     pool_dir: Path | None,
@@ -96,6 +98,7 @@ def train(
         "pool_start": min(config.pool_start, pool_size) if pool_size else None,
         "renderer": renderer,
         "seed": seed,
+        "checkpoint_every": checkpoint_every,
     }
     config = replace(config, **{k: v for k, v in changes.items() if v is not None})
     again = f"edgedepth train --run-dir {run_dir} --resume"

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgedepth.errors import UserError
+from edgedepth.preprocess import CUE_FLOOR
+
+pytestmark = pytest.mark.train
+
+N = 3
+
+
+@pytest.fixture(scope="module")
+def presets():  # TensorFlow is imported inside, so that collection stays quick
+    from edgedepth.models import presets
+
+    return presets
+
+
+def small_spec(presets, preset: str):
+    height, width = (64, 80) if preset == "mobile" else (80, 80)
+    return replace(presets.preset_spec(preset, height, width), frames=N)
+
+
+def stack_for(spec, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    frames = rng.random((1, N, spec.height, spec.width, spec.channels), dtype=np.float32)
+    focus = np.linspace(0, 1, N, dtype=np.float32)[None]
+    return frames, focus, np.full((1, 3), 0.4, np.float32)
+
+
+def enliven(network, seed: int = 1) -> None:
+    """Give every weight and running statistic a value that training could give it."""
+    rng = np.random.default_rng(seed)
+    for variable in network.variables:
+        if not np.issubdtype(variable.dtype.as_numpy_dtype, np.floating):
+            continue
+        noise = rng.normal(0, 0.05, tuple(variable.shape)).astype(np.float32)
+        shifted = variable.numpy() + noise
+        variable.assign(np.abs(shifted) if "variance" in variable.name else shifted)
+
+
+@pytest.mark.parametrize("preset", ["mobile", "paper"])
+def test_folding_changes_nothing_and_unrolling_equals_the_batch(presets, preset):
+    from edgedepth.models.layers import Mode
+
+    spec = small_spec(presets, preset)
+    floating = presets.make_network(spec, Mode.FLOAT)
+    enliven(floating)
+    folded = presets.make_network(spec, Mode.FOLDED)
+    folded.copy_folded(floating)
+    frames, focus, optics = stack_for(spec)
+    expected = floating.forward(frames, focus, optics)
+    batch = folded.forward(frames, focus, optics)
+    unrolled = folded.infer([frames[:, i] for i in range(N)], focus, optics)
+    for name, value in unrolled.items():
+        assert np.ptp(value.numpy()) > 1e-4
+        np.testing.assert_allclose(batch[name], expected[name], atol=2e-5)
+        np.testing.assert_allclose(value, batch[name], atol=2e-5)
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_streaming_equals_unrolled(presets, quantized):
+    from edgedepth.models.layers import Mode
+
+    spec = replace(small_spec(presets, "mobile"), streaming=True)
+    mode = Mode.QUANTIZED if quantized else Mode.FOLDED
+    network = presets.make_network(spec, mode)
+    floating = presets.make_network(spec, Mode.FLOAT)
+    enliven(floating)
+    network.copy_folded(floating)
+    frames, focus, optics = stack_for(spec)
+    if quantized:
+        calibrate(network, frames, focus, optics)
+    unrolled = network.infer([frames[:, i] for i in range(N)], focus, optics)
+    state = {
+        name: np.full(tensor.shape, tensor.start, np.float32)
+        for name, tensor in network.state_spec().items()
+    }
+    for i in range(N):
+        state = network.encode_step(frames[:, i], focus[:, i : i + 1], optics, state)
+    answer = network.decode_state(
+        {n: v for n, v in state.items() if network.state_spec()[n].decoded}
+    )
+    for name, value in unrolled.items():
+        np.testing.assert_allclose(answer[name], value, atol=1e-5 if quantized else 1e-3)
+
+
+def calibrate(network, frames, focus, optics) -> None:
+    ranges = network.moving_ranges()
+    for layer in ranges:
+        layer.observing = True
+    network.forward(frames, focus, optics, training=True)
+    for layer in ranges:
+        layer.adopt()
+
+
+def test_quantisation_stays_near_the_float_network(presets):
+    from edgedepth.models.layers import Mode
+
+    spec = small_spec(presets, "mobile")
+    floating = presets.make_network(spec, Mode.FLOAT)
+    quantized = presets.make_network(spec, Mode.QUANTIZED)
+    quantized.copy_folded(floating)
+    frames, focus, optics = stack_for(spec)
+    calibrate(quantized, frames, focus, optics)
+    a = floating.forward(frames, focus, optics)["inverse_depth"].numpy()
+    b = quantized.forward(frames, focus, optics)["inverse_depth"].numpy()
+    assert 0 < np.abs(a - b).mean() < 0.03
+
+
+def test_an_untrained_network_finds_the_sharpest_frame(presets):
+    """It starts as a soft argmax of the cue planes: depth from focus."""
+    from edgedepth.models.layers import Mode
+
+    spec = small_spec(presets, "mobile")
+    network = presets.make_network(spec, Mode.FLOAT)
+    frames, focus, optics = stack_for(spec)
+    frames[..., 3:] = 0.2
+    frames[:, 0, :, :40, 3:] = 0.6
+    frames[:, 2, :, 40:, 3:] = 0.6
+    means = network.forward(frames, focus, optics)["means"].numpy()[0, ..., 0]
+    assert means[:, :16].mean() < 0.1
+    assert means[:, 24:].mean() > 0.9
+    assert CUE_FLOOR > 0
+
+
+def test_the_paper_network_has_the_published_size(presets):
+    from edgedepth.models.layers import Mode
+
+    network = presets.make_network(presets.preset_spec("paper", 240, 320), Mode.FLOAT)
+    count = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+    assert round(count / 1e6, 2) == 3.09
+    assert network.width == 576
+
+
+@pytest.mark.parametrize(("preset", "size"), [("mobile", (100, 160)), ("paper", (120, 160))])
+def test_an_impossible_size_is_named(presets, preset, size):
+    with pytest.raises(UserError, match="multiple of"):
+        presets.preset_spec(preset, *size)
+    with pytest.raises(UserError, match="no preset named"):
+        presets.preset_spec("huge", 240, 320)
+
+
+def test_weights_of_another_network_are_refused(presets):
+    from edgedepth.models.layers import Mode
+
+    mobile = presets.make_network(small_spec(presets, "mobile"), Mode.FOLDED)
+    paper = presets.make_network(small_spec(presets, "paper"), Mode.FOLDED)
+    with pytest.raises(UserError, match="another network"):
+        mobile.load_weights(paper.weights())
+    copy = presets.make_network(small_spec(presets, "mobile"), Mode.FOLDED)
+    copy.load_weights(mobile.weights())
+    for a, b in zip(mobile.variables, copy.variables, strict=True):
+        np.testing.assert_array_equal(a, b)

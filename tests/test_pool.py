@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgedepth.config import TrainConfig, preset_config, quick
+from edgedepth.data.pool import (
+    BatchConfig,
+    PackedStack,
+    PoolConfig,
+    batch_at,
+    pack,
+    stack_path,
+    vary,
+)
+from edgedepth.data.recipe import Recipe, random_stack
+from edgedepth.data.sources import open_source
+from edgedepth.errors import UserError
+from edgedepth.rundir import RunDirectory, read_arrays, write_arrays
+from edgedepth.spec import ModelSpec
+
+SPEC = ModelSpec("mobile", 32, 48, 4, focus_encoding="sweep", output="sweep")
+PAPER = ModelSpec(
+    "paper", 80, 80, 0, focus_encoding="metres", output="metres", all_in_focus_first=True
+)
+RECIPE = Recipe(height=64, width=96, frames=6)
+POOL = PoolConfig(("procedural",), (), RECIPE, 0, 6, 20, 0.5, 3, "edgedepth")
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return random_stack(RECIPE, 3, [open_source("procedural")])
+
+
+@pytest.fixture
+def fake_stack():
+    def make(index: int) -> PackedStack:
+        rng = np.random.default_rng(index)
+        divisor = 2 if POOL.is_coarse(index) else 1
+        h, w = SPEC.height // divisor, SPEC.width // divisor
+        return PackedStack(
+            rng.integers(0, 255, (6, h, w, 7), dtype=np.uint8),
+            np.sort(rng.uniform(0.1, 3, 6)).astype(np.float32),
+            2.0,
+            rng.uniform(0.1, 3, (h, w)).astype(np.float32),
+            np.ones((h, w), bool),
+        )
+
+    return make
+
+
+def test_packing_keeps_the_grid_and_marks_the_unknown(sample):
+    hidden = sample.valid.copy()
+    hidden[:20] = False
+    packed = pack(replace(sample, valid=hidden), SPEC, SPEC.height, SPEC.width)
+    assert packed.planes.shape == (6, 32, 48, 7)
+    assert packed.inverse_depth.shape == packed.valid.shape == (32, 48)
+    assert not packed.valid[:9].any()
+    assert np.all(packed.inverse_depth[~packed.valid] == 0)
+    inside = packed.inverse_depth[packed.valid]
+    assert 1 / sample.depth_m.max() - 1e-6 <= inside.min() <= inside.max()
+    assert packed.cue_coc == pytest.approx(sample.coc_px_per_dioptre)
+
+
+def test_the_paper_gets_the_sharp_picture_first(sample):
+    square = random_stack(Recipe(height=80, width=80, frames=4), 1, [open_source("procedural")])
+    packed = pack(square, PAPER, 80, 80)
+    assert packed.planes.shape == (5, 80, 80, 3)
+    np.testing.assert_array_equal(packed.planes[0], square.sharp)
+    rng = np.random.default_rng(0)
+    assert np.array_equal(vary(packed, 2, PAPER, rng).focus_dioptres[:1], [0])
+
+
+def test_a_batch_is_a_function_of_its_step(fake_stack):
+    config = BatchConfig(frames_per_batch=12)
+    one, two = (batch_at(7, config, POOL, SPEC, fake_stack) for _ in range(2))
+    np.testing.assert_array_equal(one.frames, two.frames)
+    np.testing.assert_array_equal(one.inverse_depth, two.inverse_depth)
+    other = batch_at(8, config, POOL, SPEC, fake_stack)
+    assert other.frames.shape != one.frames.shape or (other.frames != one.frames).any()
+
+
+def test_batches_draw_only_from_what_exists_at_their_step(fake_stack):
+    asked: list[int] = []
+
+    def spy(index: int) -> PackedStack:
+        asked.append(index)
+        return fake_stack(index)
+
+    for step in range(40):
+        asked.clear()
+        batch = batch_at(step, BatchConfig(frames_per_batch=12), POOL, SPEC, spy)
+        assert max(asked) < POOL.available(step)
+        coarse = {POOL.is_coarse(i) for i in asked}
+        assert len(coarse) == 1
+        assert batch.frames.shape[0] == len(asked)
+    assert POOL.available(0) == 6
+    assert POOL.available(1000) == 20
+
+
+def test_frames_come_in_focus_order_either_way(fake_stack):
+    directions = set()
+    for seed in range(20):
+        varied = vary(fake_stack(0), 4, SPEC, np.random.default_rng(seed))
+        steps = np.sign(np.diff(varied.focus_dioptres))
+        assert abs(steps.sum()) == 3
+        directions.add(int(steps[0]))
+        assert len(varied.planes) == 4
+    assert directions == {-1, 1}
+
+
+def test_mirroring_moves_picture_and_truth_together():
+    ramp = np.tile(np.arange(48, dtype=np.uint8), (32, 1))
+    stack = PackedStack(
+        np.repeat(ramp[None, :, :, None], 7, -1).repeat(3, 0),
+        np.array([0.5, 1, 2], np.float32),
+        2.0,
+        ramp.astype(np.float32),
+        np.ones((32, 48), bool),
+    )
+    for seed in range(6):
+        varied = vary(stack, 3, SPEC, np.random.default_rng(seed))
+        np.testing.assert_array_equal(varied.planes[0, ..., 0], varied.inverse_depth)
+
+
+def test_configuration_round_trip():
+    for config in (TrainConfig(), preset_config("paper"), quick(preset_config("mobile"))):
+        assert TrainConfig.from_json(config.to_json(), "config.json") == config
+    with pytest.raises(UserError, match="schema"):
+        TrainConfig.from_json('{"schema": "other/9"}', "config.json")
+    with pytest.raises(UserError, match="not a run's configuration"):
+        TrainConfig.from_json("[]", "config.json")
+
+
+def test_run_directory_keeps_what_it_has(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    run.create(TrainConfig())
+    with pytest.raises(UserError, match="--resume"):
+        run.create(TrainConfig())
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    with pytest.raises(UserError, match="not an empty folder"):
+        RunDirectory(tmp_path / "other").create(TrainConfig())
+    with pytest.raises(UserError, match="not a run directory"):
+        RunDirectory(tmp_path / "none").config()
+    with pytest.raises(UserError, match="has not ended"):
+        run.load_weights("qat")
+
+
+def test_records_after_a_checkpoint_are_forgotten(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    run.create(TrainConfig())
+    for step in (20, 40, 60):
+        run.log({"step": step, "loss": 1.0})
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 80, "lo')
+    run.forget_after(40)
+    assert [r["step"] for r in run.records()] == [20, 40]
+
+
+def test_writes_are_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "weights.npz"
+    write_arrays(path, {"a": np.arange(3)})
+
+    def full(*_args: object, **_kw: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        write_arrays(path, {"a": np.arange(9)})
+    assert np.array_equal(read_arrays(path)["a"], np.arange(3))
+    assert [p.name for p in tmp_path.iterdir()] == ["weights.npz"]
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(UserError, match="damaged"):
+        read_arrays(path)
+
+
+def test_stack_files_sort_by_index(tmp_path):
+    assert stack_path(tmp_path, 7) < stack_path(tmp_path, 12)

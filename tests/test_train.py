@@ -1,0 +1,131 @@
+"""The trainer through its command line: kill and resume, both presets, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.train, pytest.mark.slow]
+
+SMALL = ["--quick", "--size", "80x64", "--steps", "9", "--qat-steps", "4", "--pool-size", "8"]
+SMALL += ["--checkpoint-every", "3"]
+TIMEOUT_S = 600
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "edgedepth", "train", *map(str, arguments)]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+
+
+def losses(run_dir: Path) -> dict[int, float]:
+    lines = (run_dir / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    return {r["step"]: r["loss"] for r in records if "loss" in r}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "undisturbed"
+    done = run("--run-dir", folder, *SMALL)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "mean depth" in done.stdout
+    assert "classical" in done.stdout
+    assert f"edgedepth convert {folder}" in done.stdout
+    return folder
+
+
+def test_a_run_leaves_what_the_readme_says(undisturbed: Path) -> None:
+    names = {p.name for p in undisturbed.iterdir()}
+    assert {"config.json", "weights-float.npz", "weights-qat.npz", "summary.json"} <= names
+    assert any((undisturbed / "tensorboard").iterdir())
+    rows = json.loads((undisturbed / "summary.json").read_text())["rows"]
+    assert set(rows) == {"mean depth", "classical", "float", "qat"}
+    assert set(losses(undisturbed)) == {9, 13}
+
+
+def test_a_killed_run_resumes_to_the_same_loss(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    with subprocess.Popen(
+        command("--run-dir", folder, *SMALL, "--pool", undisturbed / "pool"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (folder / "state.npz").exists():
+            assert process.poll() is None, "ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not (folder / "summary.json").exists()
+    refused = run("--run-dir", folder, "--resume", "--steps", "5")
+    assert refused.returncode == 2
+    assert "--steps cannot be given with --resume" in refused.stderr
+    resumed = run("--run-dir", folder, "--resume", "--pool", undisturbed / "pool")
+    assert resumed.returncode == 0, resumed.stderr[-2000:]
+    assert "resuming the float phase at step" in resumed.stdout
+    one = json.loads((undisturbed / "summary.json").read_text())
+    two = json.loads((folder / "summary.json").read_text())
+    assert one["rows"] == two["rows"]
+    assert losses(undisturbed)[13] == losses(folder)[13]
+
+
+def test_the_paper_preset_trains(tmp_path: Path) -> None:
+    folder = tmp_path / "paper"
+    options = ["--preset", "paper", "--quick", "--size", "80x80", "--steps", "3"]
+    done = run("--run-dir", folder, *options, "--qat-steps", "2", "--renderer", "paper")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (folder / "weights-qat.npz").exists()
+
+
+def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "stopped"
+    long = [*SMALL[:-2], "--checkpoint-every", "1"]
+    long[long.index("--steps") + 1] = "5000"
+    with subprocess.Popen(
+        command("--run-dir", folder, *long, "--pool", undisturbed / "pool"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (folder / "state.npz").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    last = errors.strip().splitlines()[-1]
+    assert process.returncode == 1
+    assert "it is saved" in last
+    assert "--resume" in last
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--data", "rgbd:/nowhere"], "/nowhere is not a folder"),
+        (["--data", "video:x"], "unknown data source"),
+        (["--size", "100x100"], "multiple of 16"),
+        (["--resume"], "not a run directory"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path: Path, options: list[str], words: str) -> None:
+    done = run("--run-dir", tmp_path / "run", *options)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
