@@ -91,6 +91,15 @@ def test_a_folder_without_models_says_what_to_do(tmp_path: Path) -> None:
     assert "convert" in result.exception.advice
 
 
+def test_an_installation_without_models_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "SHIPPED", tmp_path / "missing")
+    result = CliRunner().invoke(models, [])
+    assert isinstance(result.exception, UserError)
+    assert "convert" in result.exception.advice
+
+
 def test_a_foreign_model_is_refused(tmp_path: Path) -> None:
     write_model(tmp_path / "foreign.tflite", None)
     result = CliRunner().invoke(models, ["--folder", str(tmp_path)])

@@ -21,10 +21,9 @@ COLUMNS = ("file", "size", "precision", "preset", "input", "frames")
 @click.option(
     "--folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=cards.SHIPPED,
     help="List another folder's models.",
 )
-def models(as_json: bool, folder: Path) -> None:
+def models(as_json: bool, folder: Path | None) -> None:
     """List the models that are shipped, with their figures.
 
     \b
@@ -34,6 +33,7 @@ def models(as_json: bool, folder: Path) -> None:
 
     Use one with: edgedepth infer SWEEP --model FILE
     """
+    folder = folder or cards.SHIPPED
     paths = cards.shipped_models(folder)
     if not paths:
         raise UserError(f"{folder}: no .tflite file there", "make one with `edgedepth convert`")
