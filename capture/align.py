@@ -292,9 +292,10 @@ def _gauss_newton(level: _Level, band: Image, matrix: Matrix) -> tuple[Matrix | 
 
 
 def _compose(matrix: Matrix, step: Matrix) -> Matrix:
-    """``matrix`` after the inverse of ``step``, made a pure similarity again."""
-    inverse = np.linalg.inv(np.vstack([step, [0, 0, 1]]))
-    return (np.vstack([matrix, [0, 0, 1]]) @ inverse)[:2]
+    """``matrix`` after the inverse of ``step``; similarities stay similarities."""
+    bottom = np.array([[0.0, 0.0, 1.0]])
+    inverse = np.linalg.inv(np.vstack([step, bottom]))
+    return np.asarray(np.vstack([matrix, bottom]) @ inverse, np.float64)[:2]
 
 
 def feature_motion(reference: Image, frame: Image) -> Matrix | None:

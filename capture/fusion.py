@@ -20,7 +20,7 @@ def all_in_focus(stack: FocalStack) -> NDArray[np.uint8]:
     """
     if len(stack) == 1:
         return stack.reference.rgb
-    weights = np.stack([_sharpness(f.rgb, f.valid) for f in stack.frames])
+    weights = np.stack([sharpness(f.rgb, f.valid) for f in stack.frames])
     weights = (weights / weights.max(axis=0)) ** _POWER
     weights /= weights.sum(axis=0)
     height, width = stack.size
@@ -33,7 +33,9 @@ def all_in_focus(stack: FocalStack) -> NDArray[np.uint8]:
     return blended
 
 
-def _sharpness(rgb: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+def sharpness(rgb: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+    """Local Laplacian energy of a frame, float32 with a long side of at most 640; 0.001 where
+    the frame has no pixels."""
     gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     energy = np.abs(cv2.Laplacian(gray, cv2.CV_16S)).astype(np.float32)
     scale = min(1.0, _SHARPNESS_SIDE / max(gray.shape))

@@ -20,6 +20,7 @@ from edgedepth.stack import Camera, FocalStack, Frame
 
 GAIN_LIMIT = 2.5
 LEAST_GAIN = 0.01
+BRIGHT, DARK = 0.98, 0.016
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class FrameReport:
         motion: against the reference, at 640 px.
         gain: (3,) RGB factors that brought its brightness to the reference's.
         valid_share: share of the picture that it covers after aligning.
+        clipped_bright, clipped_dark: shares of the pixels, as captured.
     """
 
     name: str
@@ -39,6 +41,8 @@ class FrameReport:
     motion: Motion
     gain: tuple[float, float, float]
     valid_share: float
+    clipped_bright: float = 0.0
+    clipped_dark: float = 0.0
 
     @property
     def used(self) -> bool:
@@ -74,6 +78,7 @@ def register_sweep(
     focus_dioptres: Sequence[float] | None = None,
     align: bool = True,
     threads: int = 2,
+    keep_rejected: bool = False,
 ) -> RegisteredSweep:
     """Decode a sweep at the scale a model wants and align it.
 
@@ -83,6 +88,7 @@ def register_sweep(
         focus_dioptres: focus of each frame, by default the sweep's own.
         align: false leaves the pictures where they are.
         threads: frames worked on at a time.
+        keep_rejected: keep frames that moved too far, unaligned, to look at them.
 
     Raises:
         UserError: a picture cannot be decoded, or none fits the first one.
@@ -109,13 +115,14 @@ def register_sweep(
                 motion = aligner.align(work, expected)
             frame, gain = place(rgb, first_rgb, motion, focus[index], sweep.frames[index].name)
             share = 1.0 if frame.valid is None else float(frame.valid.mean())
-            return frame, FrameReport(frame.name, focus[index], motion, gain, share)
+            clipped = float((work > BRIGHT).mean()), float((work < DARK).mean())
+            return frame, FrameReport(frame.name, focus[index], motion, gain, share, *clipped)
 
         done = list(pool.map(register, range(len(sweep))))
-    kept = tuple(frame for frame, report in done if report.used)
+    kept = tuple(frame for frame, report in done if report.used or keep_rejected)
     reports = tuple(report for _, report in done)
     warnings = _motion_warnings(reports)
-    if len(reports) > 1 and len(kept) == 1:
+    if len(reports) > 1 and len(kept) == 1:  # nothing fits the reference
         raise UserError(
             f"no frame could be aligned to {reports[0].name} ({reports[1].motion.reason})",
             "keep one scene per folder, hold the phone still, or try --no-align",
