@@ -20,7 +20,7 @@ from edgedepth.stack import Camera, FocalStack, Frame
 
 GAIN_LIMIT = 2.5
 LEAST_GAIN = 0.01
-BRIGHT, DARK = 0.98, 0.016
+BRIGHT, DARK = 250, 4
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class FrameReport:
         motion: against the reference, at 640 px.
         gain: (3,) RGB factors that brought its brightness to the reference's.
         valid_share: share of the picture that it covers after aligning.
-        clipped_bright, clipped_dark: shares of the pixels, as captured.
+        clipped_bright, clipped_dark: shares of the pixels, by their
+            brightest channel, as captured.
     """
 
     name: str
@@ -115,7 +116,8 @@ def register_sweep(
                 motion = aligner.align(work, expected)
             frame, gain = place(rgb, first_rgb, motion, focus[index], sweep.frames[index].name)
             share = 1.0 if frame.valid is None else float(frame.valid.mean())
-            clipped = float((work > BRIGHT).mean()), float((work < DARK).mean())
+            brightest = rgb[::4, ::4].max(axis=-1)
+            clipped = float((brightest >= BRIGHT).mean()), float((brightest <= DARK).mean())
             return frame, FrameReport(frame.name, focus[index], motion, gain, share, *clipped)
 
         done = list(pool.map(register, range(len(sweep))))
