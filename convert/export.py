@@ -155,6 +155,10 @@ def _convert(
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
         if precision != "fp32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "int8":
+            # A dense kernel that serves N frames would be quantised anew, per channel: the
+            # unrolled graph would round apart from the streaming one.
+            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         if precision == "fp16":
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8" and boundary == "int8":
