@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import optics
-from edgedepth import spec as spec_module
 from edgedepth.capture.fusion import all_in_focus
+from edgedepth.capture.limits import check_frames, limit_frames
 from edgedepth.capture.modelfile import ModelFile, read_model_file
 from edgedepth.capture.refine import upsample
 from edgedepth.capture.register import RegisteredSweep, register_sweep
 from edgedepth.capture.runtimes import Arrays, Runtime, Signature, Tensor, choose
 from edgedepth.capture.sweep import Sweep
+from edgedepth.capture.uncalibrated import Ordering, order_frames, relative_position
 from edgedepth.errors import UserError
 from edgedepth.preprocess import ModelInputs, depth_from_output, model_inputs
+from edgedepth.spec import ModelSpec
 from edgedepth.stack import FocalStack, Frame
 
 LOWEST_SCORE = -16.0
@@ -56,7 +58,10 @@ class DepthResult:
     """Everything that ``edgedepth infer`` writes down.
 
     Attributes:
-        depth_m: float32 (H, W) metres, NaN where the model declines to say.
+        depth_m: float32 (H, W) metres, NaN where the model declines to say; all NaN for an
+            uncalibrated sweep.
+        relative: float32 (H, W) for an uncalibrated sweep: 0 at its farthest plane, 1 at its
+            nearest, in no unit, NaN where the model declines; None otherwise.
         confidence: float32 (H, W) in [0, 1].
         all_in_focus: uint8 (h, w, 3) composite of the aligned frames.
         reference: uint8 (H, W, 3) first frame at the depth map's size.
@@ -66,6 +71,7 @@ class DepthResult:
     """
 
     depth_m: NDArray[np.float32]
+    relative: NDArray[np.float32] | None
     confidence: NDArray[np.float32]
     all_in_focus: NDArray[np.uint8]
     reference: NDArray[np.uint8]
@@ -76,6 +82,11 @@ class DepthResult:
     seconds: dict[str, float]
     warnings: tuple[str, ...]
     min_confidence: float
+
+    @property
+    def metric(self) -> bool:
+        """Depth is in metres."""
+        return self.relative is None
 
 
 @contextmanager
@@ -115,9 +126,7 @@ def infer_depth(
     sweep, notes = limit_frames(sweep, file)
     check_frames(len(sweep), file)
     with _timed(seconds, "align"):
-        registered = register_sweep(
-            sweep, (file.spec.height, file.spec.width), align=align, threads=threads
-        )
+        registered, ordering = _register(sweep, file, align, threads)
     with _timed(seconds, "load model"):
         engine = Runtime(file.path, chosen, threads)
     raw = run_stack(registered.stack, file, engine)
@@ -127,14 +136,20 @@ def infer_depth(
     with _timed(seconds, "upsample"):
         out_size = output_size(sweep.size_px) if size is None else size
         depth_m, confidence, reference = finish(raw, registered.stack, out_size, min_confidence)
-    warnings = [
+    relative = None
+    if ordering is not None:
+        relative = relative_position(depth_m)
+        depth_m = np.full_like(depth_m, np.nan)
+    warnings = (
         *sweep.warnings,
         *notes,
+        *([] if ordering is None else ordering.warnings),
         *registered.warnings,
         *_model_doubts(registered, file, raw),
-    ]
+    )
     return DepthResult(
         depth_m,
+        relative,
         confidence,
         sharp,
         reference,
@@ -143,52 +158,28 @@ def infer_depth(
         file,
         raw,
         seconds,
-        tuple(warnings),
+        warnings,
         min_confidence,
     )
+
+
+def _register(
+    sweep: Sweep, model: ModelFile, align: bool, threads: int
+) -> tuple[RegisteredSweep, Ordering | None]:
+    """Align a sweep; one without focus distances is put in order as well."""
+    size = (model.spec.height, model.spec.width)
+    if sweep.calibrated:
+        return register_sweep(sweep, size, align=align, threads=threads), None
+    unknown = [0.0] * len(sweep)
+    registered = register_sweep(sweep, size, unknown, align=align, threads=threads)
+    ordering = order_frames(sweep, registered)
+    return registered.with_focus(ordering.dioptres), ordering
 
 
 def output_size(picture: tuple[int, int], long_side: int = DEFAULT_SIDE) -> tuple[int, int]:
     """(height, width) of the depth map in the pictures' aspect, never larger than they are."""
     scale = min(1.0, long_side / max(picture))
     return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
-
-
-def limit_frames(sweep: Sweep, model: ModelFile) -> tuple[Sweep, list[str]]:
-    """Keep at most as many frames as a streaming model combines, evenly over the focus range.
-
-    The first frame always stays: it is the reference.
-    """
-    most = spec_module.MAX_FRAMES
-    if len(sweep) <= most or not model.spec.streaming:
-        return sweep, []
-    order = np.argsort(sweep.focus_dioptres, kind="stable")
-    picks = {int(order[i]) for i in np.rint(np.linspace(0, len(order) - 1, most)).astype(int)}
-    if 0 not in picks:
-        first_rank = int(np.flatnonzero(order == 0)[0])
-        nearest = min(picks, key=lambda p: abs(int(np.flatnonzero(order == p)[0]) - first_rank))
-        picks = (picks - {nearest}) | {0}
-    from dataclasses import replace
-
-    frames = tuple(f for i, f in enumerate(sweep.frames) if i in picks)
-    note = f"{len(sweep)} frames are more than the {most} a model combines: {most} were chosen"
-    return replace(sweep, frames=frames), [note]
-
-
-def check_frames(count: int, model: ModelFile) -> None:
-    """A model without streaming takes exactly its N frames.
-
-    Raises:
-        UserError: it does not take this many.
-    """
-    wanted = model.spec.frames - (1 if model.spec.all_in_focus_first else 0)
-    if count == wanted or model.spec.streaming:
-        return
-    more = count + (1 if model.spec.all_in_focus_first else 0)
-    raise UserError(
-        f"{model.path.name} takes {wanted} frames, the sweep has {count}",
-        f"make a model for it with `edgedepth convert RUN_DIR --frames {more}` or --streaming",
-    )
 
 
 def run_stack(stack: FocalStack, model: ModelFile, engine: Runtime) -> Depth:
@@ -199,11 +190,8 @@ def run_stack(stack: FocalStack, model: ModelFile, engine: Runtime) -> Depth:
     seconds: dict[str, float] = {}
     spec = model.spec
     with _timed(seconds, "prepare"):
-        ordered = in_focus_order(stack)
-        if spec.all_in_focus_first:
-            ordered = _with_composite(ordered)
-        inputs = model_inputs(ordered, spec)
-    unrolled = "infer" in engine and len(ordered) == spec.frames
+        inputs = prepare(stack, spec)
+    unrolled = "infer" in engine and len(inputs.frames) == spec.frames
     if not unrolled and "encode_step" not in engine:
         check_frames(len(stack), model)
         raise UserError(f"{model.path.name} has no signature for this sweep", "convert it again")
@@ -225,6 +213,14 @@ def run_stack(stack: FocalStack, model: ModelFile, engine: Runtime) -> Depth:
     )
 
 
+def prepare(stack: FocalStack, spec: ModelSpec) -> ModelInputs:
+    """A stack as a model takes it: far to near, after the composite where the model wants one."""
+    ordered = in_focus_order(stack)
+    if spec.all_in_focus_first:
+        ordered = _with_composite(ordered)
+    return model_inputs(ordered, spec)
+
+
 def in_focus_order(stack: FocalStack) -> FocalStack:
     """The same frames, far to near."""
     order = np.argsort(stack.focus_dioptres, kind="stable")
@@ -236,7 +232,8 @@ def _with_composite(stack: FocalStack) -> FocalStack:
     return FocalStack((composite, *stack.frames), stack.coc_px_per_dioptre)
 
 
-def _feed(tensor: Tensor, name: str, inputs: ModelInputs, step: int | None) -> NDArray[Any]:
+def feed(tensor: Tensor, name: str, inputs: ModelInputs, step: int | None) -> NDArray[Any]:
+    """An input tensor's stored value, of one frame (``step``) or of the whole stack (None)."""
     if name == "frame":
         return tensor.quantize_bytes(inputs.frames[step])
     if name.startswith("frame_"):
@@ -250,7 +247,7 @@ def _feed(tensor: Tensor, name: str, inputs: ModelInputs, step: int | None) -> N
 
 def _run_unrolled(engine: Runtime, inputs: ModelInputs) -> Arrays:
     signature = engine.signature("infer")
-    feeds = {n: _feed(t, n, inputs, None) for n, t in signature.inputs.items()}
+    feeds = {n: feed(t, n, inputs, None) for n, t in signature.inputs.items()}
     return _real(signature, signature.run(feeds))
 
 
@@ -259,7 +256,7 @@ def _run_streaming(engine: Runtime, inputs: ModelInputs) -> Arrays:
     state = initial_state(encode)
     for step in range(len(inputs.frames)):
         feeds = {
-            name: state[name] if name in state else _feed(tensor, name, inputs, step)
+            name: state[name] if name in state else feed(tensor, name, inputs, step)
             for name, tensor in encode.inputs.items()
         }
         state = encode.run(feeds)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.capture.inference import DepthResult
-from edgedepth.capture.picture import depth_picture
+from edgedepth.capture.picture import depth_picture, relative_picture
 from edgedepth.capture.report import make_report
 from edgedepth.errors import UserError
 
@@ -28,6 +28,8 @@ OURS = {
     "all_in_focus.jpg",
     "cloud.ply",
     "viewer.html",
+    "relative.npy",
+    "relative_color.png",
     REPORT,
 }
 """Names that edgedepth writes; a folder that holds only these is ours to replace."""
@@ -144,15 +146,19 @@ def _swap(work: Path, target: Path) -> None:
 
 
 def _write_all(result: DepthResult, work: Path, extra: dict[str, Writer]) -> dict[str, Any]:
-    np.save(work / "depth.npy", result.depth_m)
-    _write_image(work / "depth_mm.png", depth_millimetres(result.depth_m))
-    _write_image(work / "depth_color.png", depth_picture(result.depth_m))
+    if result.relative is None:
+        np.save(work / "depth.npy", result.depth_m)
+        _write_image(work / "depth_mm.png", depth_millimetres(result.depth_m))
+        _write_image(work / "depth_color.png", depth_picture(result.depth_m))
+    else:
+        np.save(work / "relative.npy", result.relative)
+        _write_image(work / "relative_color.png", relative_picture(result.relative))
     _write_image(work / "confidence.png", np.rint(result.confidence * 255).astype(np.uint8))
     _write_image(work / "all_in_focus.jpg", cv2.cvtColor(result.all_in_focus, cv2.COLOR_RGB2BGR))
     for name, write in extra.items():
         write(work / name, result)
     names = sorted(p.name for p in work.iterdir())
-    files = {Path(n).stem if n != "depth.npy" else "depth_npy": n for n in names}
+    files = {Path(n).stem: n for n in names}
     report = make_report(result, files)
     (work / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return report

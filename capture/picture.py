@@ -13,7 +13,7 @@ _TICKS_M = (
 _DECLINED = (64, 64, 64)
 _INK = (235, 235, 235)
 _PAPER = (24, 24, 24)
-_BAR_SHARE = 0.05
+_BAR_SHARE = 0.08
 
 
 def dioptre_limits(depth_m: NDArray[np.float32]) -> tuple[float, float]:
@@ -58,26 +58,42 @@ def ticks(limits: tuple[float, float], room: float) -> list[tuple[float, float]]
     return found
 
 
-def depth_picture(depth_m: NDArray[np.float32], unit: str = "m") -> NDArray[np.uint8]:
+def depth_picture(depth_m: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The depth map in colour with a scale bar below it.
 
     Args:
         depth_m: float32 (H, W), NaN where declined.
-        unit: written beside the bar.
 
     Returns:
         uint8 (H + bar, W, 3) BGR.
     """
     limits = dioptre_limits(depth_m)
-    picture = colourise(depth_m, limits)
     height, width = depth_m.shape
-    bar = _scale_bar(limits, width, max(34, round(max(height, width) * _BAR_SHARE * 1.6)), unit)
-    return np.vstack([picture, bar])
+    labels = [(f"{m:g} m", place) for m, place in ticks(limits, _room(height, width))]
+    return np.vstack([colourise(depth_m, limits), _scale_bar(labels, width, height)])
+
+
+def relative_picture(relative: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Relative depth (0 far, 1 near, NaN declined) in colour, with a bar that names no metres."""
+    height, width = relative.shape
+    shifted = np.clip(relative, -0.25, 1.25) + 1.25
+    colours = colourise((1 / shifted).astype(np.float32), (1.0, 2.5))
+    return np.vstack([colours, _scale_bar([("far", 0.02), ("near", 0.98)], width, height)])
+
+
+def _bar_height(height: int, width: int) -> int:
+    return max(34, round(max(height, width) * _BAR_SHARE))
+
+
+def _room(height: int, width: int) -> float:
+    """Least distance of two labels as a share of the bar."""
+    return 1.05 * _bar_height(height, width) / max(1, width)
 
 
 def _scale_bar(
-    limits: tuple[float, float], width: int, height: int, unit: str
+    labels: list[tuple[str, float]], width: int, picture_height: int
 ) -> NDArray[np.uint8]:
+    height = _bar_height(picture_height, width)
     bar = np.full((height, width, 3), _PAPER, np.uint8)
     margin = max(10, width // 30)
     top, bottom = round(height * 0.2), round(height * 0.5)
@@ -85,10 +101,9 @@ def _scale_bar(
     ramp = np.linspace(255, 0, right - left).astype(np.uint8)[None].repeat(bottom - top, 0)
     bar[top:bottom, left:right] = cv2.applyColorMap(ramp, cv2.COLORMAP_TURBO)
     scale = height / 95
-    for metres, place in ticks(limits, room=5.0 * scale * 20 / (right - left)):
+    for text, place in labels:
         x = round(right - 1 - place * (right - 1 - left))
         cv2.line(bar, (x, bottom), (x, bottom + max(2, height // 12)), _INK, 1, cv2.LINE_AA)
-        text = f"{metres:g} {unit}"
         (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
         at = int(np.clip(x - text_width / 2, 2, max(2, width - text_width - 2)))
         base = min(height - 4, bottom + height // 10 + text_height + 3)

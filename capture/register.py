@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from edgedepth.stack import Camera, FocalStack, Frame
 
 GAIN_LIMIT = 2.5
 LEAST_GAIN = 0.01
+UNKNOWN_BLUR_PX = 6.0
 BRIGHT, DARK = 250, 4
 
 
@@ -64,6 +65,14 @@ class RegisteredSweep:
     stack: FocalStack
     reports: tuple[FrameReport, ...]
     warnings: tuple[str, ...] = ()
+
+    def with_focus(self, dioptres: Sequence[float]) -> RegisteredSweep:
+        """The same pictures under other focus distances, one per captured frame."""
+        reports = tuple(
+            replace(r, focus_dioptres=d) for r, d in zip(self.reports, dioptres, strict=True)
+        )
+        used = np.array([r.focus_dioptres for r in reports if r.used])
+        return RegisteredSweep(self.stack.with_focus(used), reports, self.warnings)
 
 
 def cue_size(picture: tuple[int, int], model: tuple[int, int]) -> tuple[int, int]:
@@ -144,6 +153,8 @@ def _resize(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
 
 def _largest_blur(camera: Camera, focus: Sequence[float]) -> float:
     """Blur at ``WORK_SIDE`` of the farthest plane when the nearest is in focus, within reason."""
+    if max(focus) == min(focus):
+        return UNKNOWN_BLUR_PX
     k = camera.coc_px_per_dioptre(camera.image_width_px * WORK_SIDE / _long_side(camera))
     return float(np.clip(k * (max(focus) - min(focus)), 1.0, 12.0))
 

@@ -32,11 +32,12 @@ def make_report(result: DepthResult, files: dict[str, str]) -> dict[str, Any]:
     import cv2
 
     height, width = result.depth_m.shape
+    answer = result.depth_m if result.relative is None else result.relative
     return {
         "schema": SCHEMA,
         "edgedepth": edgedepth.__version__,
         "sweep": str(result.sweep.folder),
-        "metric": True,
+        "metric": result.metric,
         "frames": [
             _frame(frame, report)
             for frame, report in zip(result.sweep.frames, result.registered.reports, strict=True)
@@ -55,7 +56,7 @@ def make_report(result: DepthResult, files: dict[str, str]) -> dict[str, Any]:
             "width": width,
             "height": height,
             "min_confidence": result.min_confidence,
-            "valid_share": finite(float(np.isfinite(result.depth_m).mean())),
+            "valid_share": finite(float(np.isfinite(answer).mean())),
             "confidence_known": result.raw.confidence is not None,
             **_range(result),
         },
@@ -83,7 +84,7 @@ def _frame(frame: SweepFrame, report: FrameReport) -> dict[str, Any]:
     motion = report.motion
     return {
         "file": frame.name,
-        "focus_dioptres": finite(report.focus_dioptres),
+        "focus_dioptres": None if reading is None else finite(report.focus_dioptres),
         "focus_m": finite(None if reading is None else reading.metres),
         "source": None if reading is None else reading.source,
         "said": None if reading is None else reading.said,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,12 +128,15 @@ class Runtime:
         path: the ``.tflite``.
         name: which runtime, as :func:`choose` names it.
         threads: CPU threads.
+        xnnpack: whether the runtime's fast kernels may be used.
 
     Raises:
         UserError: the runtime cannot be loaded or refuses the model.
     """
 
-    def __init__(self, path: Path, name: Name = "litert", threads: int = 2) -> None:
+    def __init__(
+        self, path: Path, name: Name = "litert", threads: int = 2, xnnpack: bool = True
+    ) -> None:
         self.name = name
         self.version = metadata.version(_PACKAGES[name])
         if name == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
@@ -140,9 +144,12 @@ class Runtime:
                 f"tflite-runtime {self.version} does not work with NumPy {np.__version__}",
                 "pip install 'numpy<2', or use --runtime litert",
             )
-        interpreter_class = _interpreter(name)
+        interpreter_class, resolvers = load_runtime(name)
+        kernels = resolvers.AUTO if xnnpack else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            self._interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+            self._interpreter = interpreter_class(
+                model_path=str(path), num_threads=threads, experimental_op_resolver_type=kernels
+            )
             self._names = set(self._interpreter.get_signature_list())
         except (ValueError, RuntimeError) as error:
             raise UserError(
@@ -173,13 +180,11 @@ class Runtime:
         return self._loaded[name]
 
 
-def _interpreter(name: Name) -> Any:
-    if name == "litert":
-        from ai_edge_litert.interpreter import Interpreter
-    elif name == "tflite-runtime":
-        from tflite_runtime.interpreter import Interpreter
-    else:
+def load_runtime(name: Name) -> tuple[Any, Any]:
+    """Import a runtime: its Interpreter class and its OpResolverType."""
+    if name == "tensorflow":
         import tensorflow as tf
 
-        Interpreter = tf.lite.Interpreter
-    return Interpreter
+        return tf.lite.Interpreter, tf.lite.experimental.OpResolverType
+    module = importlib.import_module(f"{_MODULES[name]}.interpreter")
+    return module.Interpreter, module.OpResolverType

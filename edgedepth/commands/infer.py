@@ -45,6 +45,9 @@ def parse_size(
 @click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--focus", metavar="M,M,...", help="Focus distances in metres; inf is allowed.")
 @click.option("--focus-from", type=click.Choice(["name"]), help="Take them from the file names.")
+@click.option(
+    "--uncalibrated", is_flag=True, help="Do without focus distances: relative depth, no metres."
+)
 @click.option("--sensor-width-mm", type=float, help="Width of the camera's sensor.")
 @click.option(
     "--min-confidence",
@@ -62,6 +65,7 @@ def infer(
     threads: int,
     focus: str | None,
     focus_from: str | None,
+    uncalibrated: bool,
     sensor_width_mm: float | None,
     min_confidence: float | None,
     no_align: bool,
@@ -77,13 +81,14 @@ def infer(
     edgedepth infer my_sweep/ -o result --size 1280x960
     edgedepth infer my_sweep/ --focus 0.35,0.5,0.9,1.6,inf
     edgedepth infer my_sweep/ --focus-from name        (files like 0.35m.jpg)
+    edgedepth infer my_sweep/ --uncalibrated           relative depth, in no unit
     edgedepth infer my_sweep/ --model runs/first/model_int8.tflite --runtime tflite-runtime
 
     Writes depth.npy (float32 metres), depth_mm.png, depth_color.png, confidence.png,
     all_in_focus.jpg and report.json into SWEEP_depth/.
     """
-    if focus is not None and focus_from is not None:
-        raise click.UsageError("--focus and --focus-from exclude each other")
+    if (focus is not None) + (focus_from is not None) + uncalibrated > 1:
+        raise click.UsageError("--focus, --focus-from and --uncalibrated exclude each other")
     from edgedepth.capture.opencv import require_opencv
 
     require_opencv()
@@ -101,6 +106,7 @@ def infer(
         focus=focus,
         focus_from_name=focus_from == "name",
         sensor_width_mm=sensor_width_mm,
+        uncalibrated=uncalibrated,
     )
     outputs.check_output(target, folder)
     read_seconds = time.perf_counter() - STARTED
@@ -155,8 +161,10 @@ def _print(read: Sweep, result: DepthResult, report: dict[str, Any], target: Pat
 
 
 def _frame_line(frame: dict[str, Any], width: int) -> str:
-    metres = "inf" if frame["focus_m"] is None else f"{frame['focus_m']:.3g}"
-    line = f"{frame['file']:<{width}}  {metres:>6} m  {frame['source']} ({frame['trust']})  "
+    line = f"{frame['file']:<{width}}  "
+    if frame["source"] is not None:
+        metres = "inf" if frame["focus_m"] is None else f"{frame['focus_m']:.3g}"
+        line += f"{metres:>6} m  {frame['source']} ({frame['trust']})  "
     line += frame["verdict"]
     if frame["verdict"] == "aligned":
         right, down = frame["shift_px"]
