@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from edgedepth.config import TrainConfig
 from edgedepth.data.pool import Batch, Pool, batches
+from edgedepth.errors import UserError
 from edgedepth.losses import LossWeights, metres_loss, sweep_loss
 from edgedepth.models.backend import keras, tf
 from edgedepth.models.layers import Mode
@@ -76,6 +77,11 @@ def train(
     if resume:
         config = run.config()
     spec = preset_spec(config.preset, config.height, config.width)
+    if config.coarse_every and (config.height % 32 or config.width % 32):
+        raise UserError(
+            f"{config.width}x{config.height} cannot be halved for the coarse stacks",
+            "train at a --size that is a multiple of 32, e.g. 160x128",
+        )
     config.pool.open_sources()
     if not resume:
         run.create(config)

@@ -14,7 +14,7 @@ import pytest
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
-SMALL = ["--quick", "--size", "80x64", "--steps", "9", "--qat-steps", "4", "--pool-size", "8"]
+SMALL = ["--quick", "--size", "96x64", "--steps", "9", "--qat-steps", "4", "--pool-size", "8"]
 SMALL += ["--checkpoint-every", "3"]
 TIMEOUT_S = 600
 
@@ -120,6 +120,7 @@ def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
         (["--data", "rgbd:/nowhere"], "/nowhere is not a folder"),
         (["--data", "video:x"], "unknown data source"),
         (["--size", "100x100"], "multiple of 16"),
+        (["--size", "80x64"], "multiple of 32"),
         (["--resume"], "not a run directory"),
     ],
 )
