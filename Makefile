@@ -15,7 +15,7 @@ TYPECHECK = build/typecheck
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast lint types format tools docs clean
+.PHONY: help demo test test-fast lint types format tools docs sample clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,13 @@ format: $(VENV)/.full ## let ruff mend style and formatting
 
 docs: $(VENV)/.full ## write docs/cli.md again from the commands' own help
 	$(BIN)/python docs/make_cli.py
+
+sample: $(VENV)/.base ## render the sample sweep again
+	rm -rf build/desk
+	@mkdir -p build
+	$(BIN)/edgedepth synth desk -o build/desk --quality 90 --no-truth
+	rm -f edgedepth/samples/desk/*.jpg
+	cp build/desk/*.jpg edgedepth/samples/desk/
 
 tools: ## install the system packages that the tests need (Debian, Ubuntu)
 	@missing=""; \

@@ -37,9 +37,15 @@ def page() -> str:
         command = cli.get_command(click.Context(cli), verb)
         if command is None:
             raise LookupError(verb)
-        text = help_of(command, f"edgedepth {verb}")
-        sections.append(f"## edgedepth {verb}\n\n```\n{text}\n```\n")
+        sections.append(section(command, f"edgedepth {verb}", 2))
+        if isinstance(command, click.Group):
+            for name, child in command.commands.items():
+                sections.append(section(child, f"edgedepth {verb} {name}", 3))
     return "\n".join(sections)
+
+
+def section(command: click.Command, name: str, level: int) -> str:
+    return f"{'#' * level} {name}\n\n```\n{help_of(command, name)}\n```\n"
 
 
 if __name__ == "__main__":

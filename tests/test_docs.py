@@ -50,6 +50,12 @@ def check_usage(arguments: list[str]) -> None:
     command = cli.get_command(click.Context(cli), verb)
     if command is None:
         raise click.UsageError(f"no such command: {verb}")
+    while isinstance(command, click.Group):
+        name, *rest = rest or [""]
+        child = command.get_command(click.Context(command), name)
+        if child is None:
+            raise click.UsageError(f"no such command: {verb} {name}")
+        command = child
     context = click.Context(command, help_option_names=["-h", "--help"])
     values, left, _ = command.make_parser(context).parse_args(rest)
     for parameter in command.get_params(context):
@@ -97,7 +103,8 @@ def test_the_readme_shows_the_whole_path() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["nonsense"], ["models", "--nonsense"], ["models", "too", "much"]]
+    "wrong",
+    [["nonsense"], ["models", "--nonsense"], ["models", "too", "much"], ["data", "nonsense"]],
 )
 def test_the_check_itself_notices(wrong: list[str]) -> None:
     with pytest.raises(click.UsageError):
