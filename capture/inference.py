@@ -127,6 +127,10 @@ def infer_depth(
     check_frames(len(sweep), file)
     with _timed(seconds, "align"):
         registered, ordering = _register(sweep, file, align, threads)
+    seconds = {
+        "decode": registered.decode_seconds,
+        "align": seconds["align"] - registered.decode_seconds,
+    }
     with _timed(seconds, "load model"):
         engine = Runtime(file.path, chosen, threads)
     raw = run_stack(registered.stack, file, engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -60,11 +61,13 @@ class RegisteredSweep:
         stack: aligned frames in capture order, the first being the reference.
         reports: one per captured frame, rejected ones too.
         warnings: what the user should know.
+        decode_seconds: wall time until all pictures were decoded.
     """
 
     stack: FocalStack
     reports: tuple[FrameReport, ...]
     warnings: tuple[str, ...] = ()
+    decode_seconds: float = 0.0
 
     def with_focus(self, dioptres: Sequence[float]) -> RegisteredSweep:
         """The same pictures under other focus distances, one per captured frame."""
@@ -72,7 +75,7 @@ class RegisteredSweep:
             replace(r, focus_dioptres=d) for r, d in zip(self.reports, dioptres, strict=True)
         )
         used = np.array([r.focus_dioptres for r in reports if r.used])
-        return RegisteredSweep(self.stack.with_focus(used), reports, self.warnings)
+        return replace(self, stack=self.stack.with_focus(used), reports=reports)
 
 
 def cue_size(picture: tuple[int, int], model: tuple[int, int]) -> tuple[int, int]:
@@ -112,8 +115,10 @@ def register_sweep(
         rgb = _resize(decode(sweep.frames[index].image, reduction), size)
         return rgb, to_work(rgb)
 
+    start = time.perf_counter()
     with ThreadPoolExecutor(max(1, threads)) as pool:
         loaded = list(pool.map(load, range(len(sweep))))
+        decode_seconds = time.perf_counter() - start
         first_rgb, first_work = loaded[0]
         aligner = Aligner(first_work, _largest_blur(camera, focus)) if align else None
 
@@ -139,7 +144,7 @@ def register_sweep(
             "keep one scene per folder, hold the phone still, or try --no-align",
         )
     stack = FocalStack(kept, camera.coc_px_per_dioptre() * size[1] / sweep.size_px[1])
-    return RegisteredSweep(stack, reports, tuple(warnings))
+    return RegisteredSweep(stack, reports, tuple(warnings), decode_seconds)
 
 
 def _resize(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
