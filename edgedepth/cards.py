@@ -38,7 +38,7 @@ class Figure:
         n: frames per stack.
         precision: of the file that was scored.
         scores: the model's.
-        baselines: rows to read it beside, ``"mean-depth"`` and ``"classical"`` among them.
+        baselines: rows to read it beside, ``"mean depth"`` and ``"classical"`` among them.
     """
 
     protocol: str

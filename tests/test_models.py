@@ -50,7 +50,7 @@ def card_record(folder: Path, *names: str) -> dict[str, Any]:
         "command": "edgedepth train --seed 1",
         "seed": 1,
         "hours": 1.5,
-        "figures": [{**figure, "baselines": {"mean-depth": ROW, "classical": ROW}}],
+        "figures": [{**figure, "baselines": {"mean depth": ROW, "classical": ROW}}],
         "limits": ["indoors only"],
         "date": "2026-11-23",
     }
@@ -67,7 +67,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_list_names_files_figures_and_limits(folder: Path) -> None:
     result = CliRunner().invoke(models, ["--folder", str(folder)])
     assert result.exit_code == 0, result.output
-    for words in ("a_int8.tflite", "320x240", "5 or any", "mean-depth", "classical", "indoors"):
+    for words in ("a_int8.tflite", "320x240", "5 or any", "mean depth", "classical", "indoors"):
         assert words in result.output
 
 
@@ -110,7 +110,7 @@ def test_a_foreign_model_is_refused(tmp_path: Path) -> None:
 def test_cards_follow_their_schema(folder: Path) -> None:
     jsonschema.validate(json.loads((folder / "first.json").read_text()), CARD_SCHEMA)
     card = cards.read_card(folder / "first.json")
-    assert card.figures[0].baselines["mean-depth"] == cards.Scores(**ROW)
+    assert card.figures[0].baselines["mean depth"] == cards.Scores(**ROW)
 
 
 @pytest.mark.parametrize(
