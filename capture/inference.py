@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import optics
+from edgedepth.capture.decode import decode, reduction_for
 from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.limits import check_frames, limit_frames
 from edgedepth.capture.modelfile import ModelFile, read_model_file
@@ -31,6 +32,7 @@ FARTHEST_M = 100.0
 """Depth beyond this is written as this: less than 0.01 dioptres is below any sweep's reach."""
 
 DEFAULT_SIDE = 640
+MAX_DISTORTION = 0.02
 DEFAULT_MIN_CONFIDENCE = 0.1
 
 
@@ -123,6 +125,7 @@ def infer_depth(
     seconds: dict[str, float] = {}
     file = model if isinstance(model, ModelFile) else read_model_file(model)
     chosen = choose(runtime)
+    check_aspect(size, sweep.size_px)
     sweep, notes = limit_frames(sweep, file)
     check_frames(len(sweep), file)
     with _timed(seconds, "align"):
@@ -139,7 +142,8 @@ def infer_depth(
         sharp = all_in_focus(registered.stack)
     with _timed(seconds, "upsample"):
         out_size = output_size(sweep.size_px) if size is None else size
-        depth_m, confidence, reference = finish(raw, registered.stack, out_size, min_confidence)
+        guide = guide_picture(sweep, registered.stack, out_size)
+        depth_m, confidence, reference = finish(raw, guide, out_size, min_confidence)
     relative = None
     if ordering is not None:
         relative = relative_position(depth_m)
@@ -285,21 +289,43 @@ def _real(signature: Signature, outputs: Arrays) -> Arrays:
     return {name: signature.outputs[name].real(value) for name, value in outputs.items()}
 
 
+def check_aspect(size: tuple[int, int] | None, picture: tuple[int, int]) -> None:
+    """A depth map has the shape of its pictures.
+
+    Raises:
+        UserError: ``size`` would distort it.
+    """
+    if size is None or abs(size[1] * picture[0] / (size[0] * picture[1]) - 1) <= MAX_DISTORTION:
+        return
+    height, width = (round(side * max(size) / max(picture)) for side in picture)
+    raise UserError(
+        f"--size {size[1]}x{size[0]} would distort frames of {picture[1]}x{picture[0]}",
+        f"try --size {width}x{height}",
+    )
+
+
+def guide_picture(sweep: Sweep, stack: FocalStack, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The reference frame in enough detail for a depth map of (height, width) ``size``."""
+    if max(size) <= max(stack.size) or max(stack.size) >= max(sweep.size_px):
+        return stack.reference.rgb
+    return decode(sweep.frames[0].image, reduction_for(sweep.size_px, max(size)))
+
+
 def finish(
-    raw: Depth, stack: FocalStack, size: tuple[int, int], min_confidence: float
+    raw: Depth, guide: NDArray[np.uint8], size: tuple[int, int], min_confidence: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
     """Bring a model's answer to the output's size along the reference's edges.
 
     Returns:
         depth in metres with NaN below ``min_confidence``, confidence, the reference picture.
     """
-    dioptres, confidence, guide = upsample(raw.dioptres, raw.confidence, stack.reference.rgb, size)
+    dioptres, confidence, reference = upsample(raw.dioptres, raw.confidence, guide, size)
     metres = optics.dioptres_to_metres(np.maximum(dioptres, 1 / FARTHEST_M)).astype(np.float32)
     if confidence is None:
         confidence = np.isfinite(metres).astype(np.float32)
     else:
         metres[confidence < min_confidence] = np.nan
-    return metres, confidence, guide
+    return metres, confidence, reference
 
 
 def _model_doubts(registered: RegisteredSweep, model: ModelFile, raw: Depth) -> list[str]:

@@ -105,7 +105,7 @@ def camera_record(sweep: Sweep, width: int, height: int) -> dict[str, Any]:
     """The camera, its sources, K and the pinhole intrinsics at a map of width x height."""
     reading, camera = sweep.camera, sweep.camera.camera
     fx = camera.focal_length_px(width)
-    fy = camera.focal_length_px(camera.image_width_px) * height / camera.image_height_px
+    fy = camera.focal_length_px() * height / camera.image_height_px
     return {
         "make": reading.make,
         "model": reading.model,

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from edgedepth.capture.inference import DepthResult
+    from edgedepth.capture.outputs import Writer
     from edgedepth.capture.sweep import Sweep
 
 STARTED = time.perf_counter()
@@ -54,6 +55,8 @@ def parse_size(
     type=click.FloatRange(0, 1),
     help="Leave out depth below this confidence.  [default: 0.1]",
 )
+@click.option("--ply", is_flag=True, help="Also write cloud.ply: coloured points in metres.")
+@click.option("--viewer", is_flag=True, help="Also write viewer.html: tap to refocus, offline.")
 @click.option("--no-align", is_flag=True, help="Take the frames as they are (tripod).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def infer(
@@ -68,6 +71,8 @@ def infer(
     uncalibrated: bool,
     sensor_width_mm: float | None,
     min_confidence: float | None,
+    ply: bool,
+    viewer: bool,
     no_align: bool,
     as_json: bool,
 ) -> None:
@@ -79,6 +84,7 @@ def infer(
     \b
     edgedepth infer my_sweep/
     edgedepth infer my_sweep/ -o result --size 1280x960
+    edgedepth infer my_sweep/ --viewer --ply           a page and a point cloud as well
     edgedepth infer my_sweep/ --focus 0.35,0.5,0.9,1.6,inf
     edgedepth infer my_sweep/ --focus-from name        (files like 0.35m.jpg)
     edgedepth infer my_sweep/ --uncalibrated           relative depth, in no unit
@@ -89,6 +95,8 @@ def infer(
     """
     if (focus is not None) + (focus_from is not None) + uncalibrated > 1:
         raise click.UsageError("--focus, --focus-from and --uncalibrated exclude each other")
+    if ply and uncalibrated:
+        raise click.UsageError("--ply needs metres, which --uncalibrated has not")
     from edgedepth.capture.opencv import require_opencv
 
     require_opencv()
@@ -123,12 +131,26 @@ def infer(
     )
     result.seconds["read"] = read_seconds
     start = time.perf_counter()
-    report = outputs.write_result(result, target)
+    report = outputs.write_result(result, target, _extras(ply, viewer))
     result.seconds["write"] = time.perf_counter() - start
     if as_json:
         click.echo(json.dumps({"out": str(target), **report}, indent=2))
     else:
         _print(read, result, report, target)
+
+
+def _extras(ply: bool, viewer: bool) -> dict[str, Writer]:
+    """Files beyond the usual ones: name -> what writes it."""
+    extras: dict[str, Writer] = {}
+    if ply:
+        from edgedepth.capture.cloud import write_ply
+
+        extras["cloud.ply"] = write_ply
+    if viewer:
+        from edgedepth.capture.viewer import write_viewer
+
+        extras["viewer.html"] = write_viewer
+    return extras
 
 
 def _print(read: Sweep, result: DepthResult, report: dict[str, Any], target: Path) -> None:
