@@ -29,13 +29,14 @@ APERTURES: tuple[Aperture, ...] = ("disk", "gaussian", "polygon")
 
 MAX_LAYERS = 6
 """More layers are worse: each cut through a slanted surface leaves a seam."""
-SHARP_PX = 0.6
+SHARP_PX = 0.2
 """A circle of confusion smaller than this is not worth blurring."""
 
 HALF_SIZE_PX = 12
 """A wider one is blurred at half the size."""
 
 _BLADES = 6
+_RESIZING_VARIANCE = 0.8  # px^2 that shrinking by areas and growing linearly add, measured
 
 
 def fill_missing(values: Floats, valid: NDArray[np.bool_]) -> Floats:
@@ -200,7 +201,9 @@ def _blur_sheet(
     signed = np.float32(k * (sheet.low - focus)) + share * np.float32(k * (sheet.high - sheet.low))
     below = out.copy()
     for low, high in pairwise(levels):
-        weight = np.clip((signed - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+        # What mixes between two blurs is their variance, which grows with the square.
+        square = np.clip(signed, low, high) ** 2
+        weight = (square - np.float32(low * low)) * np.float32(1 / (high * high - low * low))
         for i, plane in enumerate(planes):
             above = blur(plane, abs(high), aperture)
             out[i] += weight * (above - below[i])
@@ -235,12 +238,18 @@ def blur(picture: Floats, diameter_px: float, aperture: Aperture = "disk") -> Fl
         return _at_half_size(picture, diameter_px, aperture)
     if aperture == "gaussian":
         return _gaussian(picture, diameter_px / 4)
-    kernel = aperture_kernel(round(diameter_px * 8) / 8, aperture)
+    steps = 16 if diameter_px < 3 else 8
+    kernel = aperture_kernel(round(diameter_px * steps) / steps, aperture)
     blurred = cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(blurred, np.float32)
 
 
 def _gaussian(picture: Floats, sigma: float) -> Floats:
+    if sigma < 0.6:  # sampled, so narrow a Gaussian would be narrower still
+        spread = sigma * sigma / 2
+        taps = np.array([spread, 1 - 2 * spread, spread], np.float32)
+        blurred = cv2.sepFilter2D(picture, -1, taps, taps, borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(blurred, np.float32)
     side = 2 * math.ceil(3 * sigma) + 1
     blurred = cv2.GaussianBlur(picture, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(blurred, np.float32)
@@ -250,7 +259,8 @@ def _at_half_size(picture: Floats, diameter_px: float, aperture: Aperture) -> Fl
     height, width = picture.shape[:2]
     half = ((width + 1) // 2, (height + 1) // 2)
     small = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.float32)
-    small = blur(small, diameter_px / 2, aperture)
+    inner = math.sqrt(diameter_px**2 - 16 * _RESIZING_VARIANCE) / 2
+    small = blur(small, inner, aperture)
     return np.asarray(
         cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
     )
@@ -258,12 +268,36 @@ def _at_half_size(picture: Floats, diameter_px: float, aperture: Aperture) -> Fl
 
 @lru_cache(maxsize=512)
 def aperture_kernel(diameter_px: float, aperture: Aperture) -> Floats:
-    """Anti-aliased kernel of a disk, or of a hexagon of the disk's area, that sums to 1."""
+    """Kernel of a disk, or of a hexagon, that sums to 1 and is as wide as the optics says.
+
+    A pixel has a width of its own, so the pixels that a disk covers are spread wider than the
+    disk. The kernel covers a smaller one, whose variance along each side is the disk's,
+    ``diameter^2 / 16``; otherwise a blur of a pixel or two would be a third too strong.
+    """
+    wanted = diameter_px**2 / 16
+    low, high = 0.0, diameter_px + 2.0
+    for _ in range(20):
+        middle = (low + high) / 2
+        if _variance(_coverage(middle, aperture)) < wanted:
+            low = middle
+        else:
+            high = middle
+    return _coverage(high, aperture)
+
+
+def _variance(kernel: Floats) -> float:
+    offset = np.arange(kernel.shape[0]) - kernel.shape[0] // 2
+    return float((kernel.sum(0, dtype=np.float64) * offset * offset).sum())
+
+
+def _coverage(diameter_px: float, aperture: Aperture) -> Floats:
+    """Share of each pixel that a centred disk or hexagon of the disk's area covers."""
     radius = diameter_px / 2
     if aperture == "polygon":
         wedge = math.pi / _BLADES
         radius *= math.sqrt(math.pi / (_BLADES * math.sin(wedge) * math.cos(wedge)))
-    reach, fine = math.ceil(radius), 8
+    reach = max(math.ceil(radius - 0.5), 0)
+    fine = 32 if reach < 3 else 8
     axis = (np.arange((2 * reach + 1) * fine) + 0.5) / fine - reach - 0.5
     x, y = axis[None, :], axis[:, None]
     if aperture == "polygon":
@@ -274,6 +308,8 @@ def aperture_kernel(diameter_px: float, aperture: Aperture) -> Floats:
         inside = x * x + y * y <= radius * radius
     side = 2 * reach + 1
     kernel = inside.reshape(side, fine, side, fine).mean((1, 3))
+    if kernel.sum() == 0:
+        kernel[reach, reach] = 1
     return (kernel / kernel.sum()).astype(np.float32)
 
 
