@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-from edgedepth.convert import flatbuffer, metadata, passes
+from edgedepth.convert import flatbuffer, lowering, metadata, passes
 from edgedepth.convert.running import quiet
 from edgedepth.errors import UserError
 from edgedepth.models.backend import tf
@@ -78,14 +78,25 @@ def export(
     """
     if (precision == "int8") != net.quantized:
         raise ValueError(f"{precision} does not go with a network of quantized={net.quantized}")
-    raw = _convert(functions or signature_functions(net), net, precision, boundary)
+    raw = convert_functions(functions or signature_functions(net), net, precision, boundary)
     spec = dataclasses.replace(net.spec, precision=precision)
     model = flatbuffer.parse(raw)
     metadata.name_parts(model)
     metadata.in_contract_order(model)
     metadata.attach_spec(model, spec)
-    acted = passes.optimise(model)
+    acted = optimise(model)
     return Exported(flatbuffer.pack(model), spec, acted)
+
+
+def optimise(model: flatbuffer.Model) -> dict[str, int]:
+    """Run every pass over a parsed file, in place; returns how often each one acted."""
+    return {
+        "moved as integers": lowering.move_integers(model),
+        "pooled by resizing": lowering.pool_by_resizing(model),
+        "constants folded": passes.fold_constants(model),
+        "buffers merged": passes.deduplicate_buffers(model),
+        "unused dropped": passes.drop_unused(model),
+    }
 
 
 def signature_functions(net: Network) -> dict[str, Any]:
@@ -93,17 +104,17 @@ def signature_functions(net: Network) -> dict[str, Any]:
     spec = net.spec
     functions = {}
     if spec.frames:
-        functions[INFER] = _concrete(lambda d: _infer(net, d), infer_shapes(spec))
+        functions[INFER] = concrete(lambda d: run_infer(net, d), infer_shapes(spec))
     if spec.streaming:
         states = {name: tuple(s.shape) for name, s in net.state_spec().items()}
-        functions[ENCODE_STEP] = _concrete(
+        functions[ENCODE_STEP] = concrete(
             lambda d: net.encode_step(
                 d["frame"], d["focus"], d["optics"], {k: d[k] for k in states}
             ),
             {**step_shapes(spec), **states},
         )
         decoded = {n: tuple(s.shape) for n, s in net.state_spec().items() if s.decoded}
-        functions[DECODE] = _concrete(net.decode_state, decoded)
+        functions[DECODE] = concrete(net.decode_state, decoded)
     return functions
 
 
@@ -131,19 +142,22 @@ def takes_optics(spec: ModelSpec) -> bool:
     return spec.focus_encoding == "sweep"
 
 
-def _infer(net: Network, given: Tensors) -> Tensors:
+def run_infer(net: Network, given: Tensors) -> Tensors:
+    """``infer`` of a network on tensors by their signature's names."""
     frames = [given[f"frame_{i}"] for i in range(net.spec.frames)]
     return net.infer(frames, given["focus"], given.get("optics"))
 
 
-def _concrete(function: Callable[[Tensors], Tensors], shapes: dict[str, tuple[int, ...]]) -> Any:
+def concrete(function: Callable[[Tensors], Tensors], shapes: dict[str, tuple[int, ...]]) -> Any:
+    """A concrete function of float tensors by name."""
     specs = {name: tf.TensorSpec(s, tf.float32, name=name) for name, s in shapes.items()}
     return tf.function(lambda **given: function(given)).get_concrete_function(**specs)
 
 
-def _convert(
-    functions: dict[str, Any], net: Network, precision: Precision, boundary: Boundary
+def convert_functions(
+    functions: dict[str, Any], net: Network, precision: Precision, boundary: Boundary = "int8"
 ) -> bytes:
+    """TensorFlow's converter on some signatures; no passes, no metadata."""
     holder = tf.Module()  # a Keras model would save call functions with its own fake quant
     holder.held = list(net.variables)
     with (

@@ -107,7 +107,7 @@ def _is_kind(step: str) -> bool:
     """Whether a step is an operator's name as :func:`edgedepth.convert.metadata.name_parts`
     writes it, e.g. ``conv_2d.3``."""
     kind = step.split(".")[0]
-    return kind == "constant" or (kind == step.lower() and kind.upper() in OPERATOR_CODES)
+    return kind == "constant" or (kind.islower() and kind.upper() in OPERATOR_CODES)
 
 
 def macs(model: Model, graph: Any) -> int:

@@ -31,14 +31,6 @@ _QUANTIZED = {
 }
 
 
-def optimise(model: Model) -> dict[str, int]:
-    """Run every pass, in place; returns how often each one acted."""
-    folded = fold_constants(model)
-    merged = deduplicate_buffers(model)
-    dropped = drop_unused(model)
-    return {"folded": folded, "merged": merged, "dropped": dropped}
-
-
 def fold_constants(model: Model) -> int:
     """Evaluate RESHAPE, TRANSPOSE and QUANTIZE of constants; returns the operators removed.
 
@@ -106,19 +98,17 @@ def _requantise(value: NDArray[Any], source: Any, target: Any) -> NDArray[Any] |
     """QUANTIZE of a constant, from float or from another scale."""
     if target.type not in _QUANTIZED or not len(scales_of(target)):
         return None
-    real = value.astype(np.float64)
-    if source.type in _QUANTIZED:
-        if not len(scales_of(source)):
-            return None
-        real = (real - _along_axis(zero_points_of(source), source)) * _along_axis(
-            scales_of(source), source
-        )
-    elif source.type != schema.TensorType.FLOAT32:
-        return None
     low, high = _QUANTIZED[target.type]
-    ratio = real / _along_axis(scales_of(target), target)
-    away = np.trunc(ratio + np.copysign(0.5, ratio))  # TfLiteRound: halves away from zero
-    level = away + _along_axis(zero_points_of(target), target)
+    scale, zero = (_along_axis(f(target), target) for f in (scales_of, zero_points_of))
+    if source.type in _QUANTIZED and scales_of(source).size:
+        stored = value.astype(np.float64) - _along_axis(zero_points_of(source), source)
+        # the kernel's fixed-point multiplication rounds halves up
+        level = np.floor(stored * _along_axis(scales_of(source), source) / scale + 0.5) + zero
+    elif source.type == schema.TensorType.FLOAT32:
+        ratio = value.astype(np.float64) / scale
+        level = np.trunc(ratio + np.copysign(0.5, ratio)) + zero  # and halves away from 0 here
+    else:
+        return None
     return np.clip(level, low, high).astype(flatbuffer.NUMPY_TYPES[target.type])
 
 

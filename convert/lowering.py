@@ -1,0 +1,157 @@
+"""Passes that put an operator in a form which XNNPACK's integer kernels take."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edgedepth.convert.flatbuffer import Model, scales_of, shape_of, zero_points_of
+from edgedepth.convert.graph import OPERATOR_CODES, Node, nodes
+
+MOVERS = {"SPLIT": 1, "RESHAPE": 0, "STRIDED_SLICE": 0}
+"""Operators that only move data -> place of the data among their inputs."""
+
+_INT8_VERSION = {"SPLIT": 2, "RESHAPE": 1, "STRIDED_SLICE": 2, "RESIZE_BILINEAR": 3}
+
+
+def move_integers(model: Model) -> int:
+    """Let operators that only move data do so in int8; returns how many were changed.
+
+    Where one output of a split is unused (the forget gate before the first frame), it has no
+    range, and the converter splits in float between DEQUANTIZE and QUANTIZE.
+    """
+    return sum(_move_integers(model, graph) for graph in model.subgraphs)
+
+
+def _move_integers(model: Model, graph: Any) -> int:
+    changed = 0
+    maker = {int(o): node for node in nodes(model, graph) for o in node.operator.outputs}
+    for node in nodes(model, graph):
+        if node.kind not in MOVERS:
+            continue
+        source = maker.get(int(node.operator.inputs[MOVERS[node.kind]]))
+        if source is None or source.kind != "DEQUANTIZE" or not _feeds_quantise(model, node):
+            continue
+        stored = int(source.operator.inputs[0])
+        tensor = graph.tensors[stored]
+        if tensor.type != schema.TensorType.INT8:
+            continue
+        inputs = np.array(node.operator.inputs, np.int32)
+        inputs[MOVERS[node.kind]] = stored
+        node.operator.inputs = inputs
+        node.operator.opcodeIndex = _code(model, node.kind)
+        for output in node.outputs():
+            output.type = tensor.type
+            output.quantization = copy.deepcopy(tensor.quantization)
+        changed += 1
+    if changed:
+        _bypass_equal_quantise(model, graph)
+        _drop_idle(model, graph)
+    return changed
+
+
+def _users(graph: Any, tensor: int) -> list[Any]:
+    return [o for o in graph.operators if tensor in [int(i) for i in o.inputs]]
+
+
+def _feeds_quantise(model: Model, node: Node) -> bool:
+    """Whether every use of an operator's outputs is a QUANTIZE."""
+    if {int(o) for o in node.operator.outputs} & {int(i) for i in node.graph.outputs}:
+        return False
+    kinds = {id(n.operator): n.kind for n in nodes(model, node.graph)}
+    users = [u for o in node.operator.outputs for u in _users(node.graph, int(o))]
+    return bool(users) and all(kinds[id(u)] == "QUANTIZE" for u in users)
+
+
+def _bypass_equal_quantise(model: Model, graph: Any) -> None:
+    """Take out QUANTIZE operators between tensors of one grid."""
+    outputs = {int(i) for i in graph.outputs}
+    for node in nodes(model, graph):
+        if node.kind != "QUANTIZE" or int(node.operator.outputs[0]) in outputs:
+            continue
+        a, b = node.inputs()[0], node.output
+        same = (
+            a.type == b.type
+            and np.array_equal(scales_of(a), scales_of(b))
+            and np.array_equal(zero_points_of(a), zero_points_of(b))
+        )
+        if not same:
+            continue
+        old, new = int(node.operator.outputs[0]), int(node.operator.inputs[0])
+        for user in _users(graph, old):
+            user.inputs = np.where(np.array(user.inputs) == old, new, user.inputs).astype(np.int32)
+
+
+def _drop_idle(model: Model, graph: Any) -> None:
+    """Remove operators whose outputs nothing uses, until none is left."""
+    while True:
+        used = {int(i) for i in graph.outputs}
+        used |= {int(i) for o in graph.operators for i in o.inputs}
+        kept = [o for o in graph.operators if used & {int(i) for i in o.outputs}]
+        if len(kept) == len(graph.operators):
+            return
+        graph.operators = kept
+
+
+def pool_by_resizing(model: Model) -> int:
+    """Turn 2x2 average pooling of int8 into bilinear halving; returns how many were changed.
+
+    Halving with half-pixel centres samples midway between four pixels, which is their mean.
+    XNNPACK has no integer average pooling, so each pool would split the graph.
+    """
+    changed = 0
+    for graph in model.subgraphs:
+        for node in nodes(model, graph):
+            if node.kind != "AVERAGE_POOL_2D" or not _halves(node):
+                continue
+            size = np.array(shape_of(node.output)[1:3], np.int32)
+            options = schema.ResizeBilinearOptionsT()
+            options.alignCorners, options.halfPixelCenters = False, True
+            node.operator.builtinOptions = options
+            node.operator.builtinOptionsType = schema.BuiltinOptions.ResizeBilinearOptions
+            node.operator.opcodeIndex = _code(model, "RESIZE_BILINEAR")
+            data, place = int(node.operator.inputs[0]), _constant(model, graph, size)
+            node.operator.inputs = np.array([data, place], np.int32)
+            changed += 1
+    return changed
+
+
+def _halves(node: Node) -> bool:
+    options, source, target = node.operator.builtinOptions, node.inputs()[0], node.output
+    by_two = (options.filterHeight, options.filterWidth, options.strideH, options.strideW)
+    (_, h, w, _), (_, half_h, half_w, _) = shape_of(source), shape_of(target)
+    return (
+        by_two == (2, 2, 2, 2)
+        and (h, w) == (2 * half_h, 2 * half_w)
+        and source.type == target.type == schema.TensorType.INT8
+        and options.fusedActivationFunction == schema.ActivationFunctionType.NONE
+        and np.array_equal(scales_of(source), scales_of(target))
+        and np.array_equal(zero_points_of(source), zero_points_of(target))
+    )
+
+
+def _constant(model: Model, graph: Any, value: Any) -> int:
+    buffer = schema.BufferT()
+    buffer.data = value.view(np.uint8)
+    model.buffers.append(buffer)
+    tensor = schema.TensorT()
+    tensor.name, tensor.type = "half/constant", schema.TensorType.INT32
+    tensor.shape, tensor.buffer = np.array(value.shape, np.int32), len(model.buffers) - 1
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def _code(model: Model, kind: str) -> int:
+    """Index of the operator code for a kind in the version that takes int8."""
+    number, version = OPERATOR_CODES[kind], _INT8_VERSION[kind]
+    for index, code in enumerate(model.operatorCodes):
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == number and code.version >= version:
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode = number, min(number, 127)
+    code.version = version
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
