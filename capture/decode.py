@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.capture.exif import Exif, jpeg_segments, read_exif
+from edgedepth.capture.exif import Exif, jpeg_segments, parse_block, read_exif
 from edgedepth.errors import UserError
 
 _PLAIN = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
@@ -85,7 +85,9 @@ def open_image(path: Path) -> ImageFile:
     heic = kind in _HEIC or data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1")
     if heic:
         _require_heif(path)
-    size, form = _header(path, data)
+    size, form, block = _header(path, data)
+    if heic and not exif.block:  # exifread knows fewer brands of HEIC than libheif
+        exif = parse_block(block, exif.xmp)
     if form == "JPEG":
         _check_whole(path, data)
     if min(size) < MIN_SIDE:
@@ -94,8 +96,8 @@ def open_image(path: Path) -> ImageFile:
     return ImageFile(path, data, exif, size, orientation, form == "JPEG")
 
 
-def _header(path: Path, data: bytes) -> tuple[tuple[int, int], str]:
-    """(height, width) and format, without decoding."""
+def _header(path: Path, data: bytes) -> tuple[tuple[int, int], str, bytes]:
+    """(height, width), format and EXIF block as Pillow finds them, without decoding."""
     from PIL import Image, UnidentifiedImageError
 
     too_large = UserError(
@@ -107,6 +109,7 @@ def _header(path: Path, data: bytes) -> tuple[tuple[int, int], str]:
             with Image.open(io.BytesIO(data)) as image:
                 width, height = image.size
                 form = image.format or ""
+                block = image.info.get("exif") or b""
     except Image.DecompressionBombError:
         raise too_large from None
     except UnidentifiedImageError:
@@ -123,7 +126,7 @@ def _header(path: Path, data: bytes) -> tuple[tuple[int, int], str]:
         raise UserError(
             f"{path} is a {form} file", "use JPEG, PNG, WebP, TIFF, HEIC or DNG pictures"
         )
-    return (height, width), form
+    return (height, width), form, block
 
 
 def _check_whole(path: Path, data: bytes) -> None:
@@ -222,7 +225,7 @@ def _decode_pillow(image: ImageFile) -> NDArray[np.uint8]:
 
 def _decode_raw(image: ImageFile) -> NDArray[np.uint8]:
     with _open_raw(image.path, image.data) as raw:
-        return np.asarray(raw.postprocess(use_camera_wb=True, output_bps=8))
+        return np.asarray(raw.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=8))
 
 
 def _upright(rgb: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

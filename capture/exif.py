@@ -75,7 +75,12 @@ class Exif:
 
 def read_exif(data: bytes) -> Exif:
     """Metadata of an image file given as bytes; empty when there is none or it is damaged."""
-    block, xmp = _locate(data)
+    return parse_block(*_locate(data))
+
+
+def parse_block(block: bytes, xmp: str = "") -> Exif:
+    """Metadata of a TIFF block, with or without the JPEG segment's prefix."""
+    block = block.removeprefix(b"Exif\0\0")
     head = tiff.header(block)
     if head is None:
         return Exif(xmp=xmp)
@@ -130,12 +135,12 @@ def _from_jpeg(data: bytes) -> tuple[bytes, str]:
 
 
 def _from_webp(data: bytes) -> bytes:
-    """The EXIF chunk of a RIFF container, with or without the JPEG segment's prefix."""
+    """The EXIF chunk of a RIFF container."""
     at = 12
     while at + 8 <= len(data):
         length = int.from_bytes(data[at + 4 : at + 8], "little")
         if data[at : at + 4] == b"EXIF":
-            return data[at + 8 : at + 8 + length].removeprefix(b"Exif\0\0")
+            return data[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
     return b""
 

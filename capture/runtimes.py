@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -104,10 +106,15 @@ class Signature:
         self._runner = runner
         self.inputs = {k: _tensor(v) for k, v in runner.get_input_details().items()}
         self.outputs = {k: _tensor(v) for k, v in runner.get_output_details().items()}
+        self._prepared = False
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
         """Run with arrays as the tensors store them."""
-        return dict(self._runner(**feeds))
+        if self._prepared:
+            return dict(self._runner(**feeds))
+        self._prepared = True
+        with _quiet():
+            return dict(self._runner(**feeds))
 
 
 def _tensor(detail: Mapping[str, Any]) -> Tensor:
@@ -147,9 +154,10 @@ class Runtime:
         interpreter_class, resolvers = load_runtime(name)
         kernels = resolvers.AUTO if xnnpack else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            self._interpreter = interpreter_class(
-                model_path=str(path), num_threads=threads, experimental_op_resolver_type=kernels
-            )
+            with _quiet():
+                self._interpreter = interpreter_class(
+                    model_path=str(path), num_threads=threads, experimental_op_resolver_type=kernels
+                )
             self._names = set(self._interpreter.get_signature_list())
         except (ValueError, RuntimeError) as error:
             raise UserError(
@@ -171,13 +179,32 @@ class Runtime:
             raise UserError(f"the model has no signature {name}", "convert it again")
         if name not in self._loaded:
             try:
-                self._loaded[name] = Signature(self._interpreter.get_signature_runner(name))
+                with _quiet():
+                    runner = self._interpreter.get_signature_runner(name)
+                self._loaded[name] = Signature(runner)
             except (ValueError, RuntimeError) as error:
                 raise UserError(
                     f"{self.name} cannot prepare the model ({str(error).splitlines()[0][:120]})",
                     "convert it again, or try another --runtime",
                 ) from None
         return self._loaded[name]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the runtimes' chatter, which they write from C++, off the terminal."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def load_runtime(name: Name) -> tuple[Any, Any]:
