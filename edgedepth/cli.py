@@ -18,6 +18,7 @@ VERBS = {
     "eval": "Score models beside the mean depth and the classical answer.",
     "convert": "Turn a trained run into a .tflite file.",
     "check": "Audit a .tflite and run it on the CPU and the GPU path.",
+    "bench": "Measure latency with what is needed to believe it.",
     "synth": "Render focal sweeps from scenes with depth.",
     "data": "Say and show what a data source holds.",
     "models": "List the models that are shipped.",

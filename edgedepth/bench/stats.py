@@ -1,0 +1,167 @@
+"""Latencies in figures: percentiles, spread, drift, and an interval that admits the noise.
+
+Runs within one process follow each other closely and are not independent; rounds, each in a
+process of its own, nearly are. So intervals come from resampling rounds, not runs (the cluster
+bootstrap: Field & Welsh, Journal of the Royal Statistical Society B 69, 2007).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rounds: TypeAlias = Sequence[Sequence[float]]
+"""Seconds of each run, by round in the order of measuring."""
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+P99_RUNS = 100
+"""Fewer runs than this do not say what the slowest hundredth is."""
+
+DRIFT_LIMIT = 0.05
+"""Slower by this share in the last third than in the first counts as throttled."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A series of latencies in seconds.
+
+    Attributes:
+        runs, rounds: how many.
+        p50, p90, p99: percentiles; p99 is None for fewer than 100 runs.
+        mean, least, most: over all runs.
+        low, high: 95 % interval of the median.
+        spread: interquartile range over the median.
+        drift: median of the last third of the rounds over that of the first, minus 1.
+        throttled: the drift exceeds 5 % and the interval.
+    """
+
+    runs: int
+    rounds: int
+    p50: float
+    p90: float
+    p99: float | None
+    mean: float
+    least: float
+    most: float
+    low: float
+    high: float
+    spread: float
+    drift: float
+    throttled: bool
+
+
+def summarise(rounds: Rounds, seed: int = 0) -> Summary:
+    """Figures of a series.
+
+    Raises:
+        ValueError: no round, or a round without runs.
+    """
+    _check(rounds)
+    runs = np.concatenate([np.asarray(r, np.float64) for r in rounds])
+    quarter, middle, three, nine = np.percentile(runs, (25, 50, 75, 90))
+    low, high = median_interval(rounds, seed)
+    drift = drift_of(rounds)
+    return Summary(
+        runs=len(runs),
+        rounds=len(rounds),
+        p50=float(middle),
+        p90=float(nine),
+        p99=float(np.percentile(runs, 99)) if len(runs) >= P99_RUNS else None,
+        mean=float(runs.mean()),
+        least=float(runs.min()),
+        most=float(runs.max()),
+        low=low,
+        high=high,
+        spread=float((three - quarter) / middle),
+        drift=drift,
+        throttled=drift > max(DRIFT_LIMIT, (high - low) / float(middle)),
+    )
+
+
+def _check(rounds: Rounds) -> None:
+    if not rounds or not all(len(r) for r in rounds):
+        raise ValueError("at least one round, each with at least one run")
+
+
+def median_interval(rounds: Rounds, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the median.
+
+    Rounds are resampled. The interval also covers the medians of the first and of the second
+    half: a machine whose speed changes slowly will have changed again by the next measurement.
+    """
+    _check(rounds)
+    low, high = np.quantile(resampled_medians(rounds, seed), _tails())
+    half = len(rounds) // 2
+    if half:
+        halves = [_median(rounds[:half]), _median(rounds[-half:])]
+        low, high = min(low, *halves), max(high, *halves)
+    return float(low), float(high)
+
+
+def _tails() -> tuple[float, float]:
+    return (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
+
+
+def _median(rounds: Rounds) -> float:
+    return float(np.median(np.concatenate([np.asarray(r) for r in rounds])))
+
+
+def resampled_medians(rounds: Rounds, seed: int) -> NDArray[np.float64]:
+    """(RESAMPLES,) medians over rounds drawn with replacement; runs within them too."""
+    rng = np.random.default_rng(seed)
+    series = [np.asarray(r, np.float64) for r in rounds]
+    shortest = min(len(s) for s in series)
+    picks = rng.integers(0, len(series), (RESAMPLES, len(series)))
+    if all(len(s) == shortest for s in series):
+        table = np.stack(series)
+        inner = rng.integers(0, shortest, (*picks.shape, shortest))
+        return np.median(table[picks[..., None], inner].reshape(RESAMPLES, -1), axis=1)
+    return np.array(
+        [
+            np.median(np.concatenate([rng.choice(series[i], len(series[i])) for i in row]))
+            for row in picks
+        ]
+    )
+
+
+def drift_of(rounds: Rounds) -> float:
+    """How much slower the last third is than the first; by runs where rounds are few."""
+    _check(rounds)
+    pieces: Rounds = rounds
+    if len(rounds) < 3:
+        pieces = [[run] for r in rounds for run in r]
+    third = max(1, len(pieces) // 3)
+    return _median(pieces[-third:]) / _median(pieces[:third]) - 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How B differs from A.
+
+    Attributes:
+        change: median of B over that of A, minus 1.
+        low, high: its interval.
+        verdict: ``"slower"``, ``"faster"`` or ``"within the noise"``.
+    """
+
+    change: float
+    low: float
+    high: float
+    verdict: str
+
+
+def difference(a: Rounds, b: Rounds) -> Difference:
+    """Compare two series; the intervals of both, halves included, go into the verdict."""
+    before, after = _median(a), _median(b)
+    (a_low, a_high), (b_low, b_high) = median_interval(a, seed=1), median_interval(b, seed=2)
+    change = after / before - 1
+    down = float(np.hypot((after - b_low) / after, (a_high - before) / before))
+    up = float(np.hypot((b_high - after) / after, (before - a_low) / before))
+    low, high = (1 + change) * (1 - down) - 1, (1 + change) * (1 + up) - 1
+    verdict = "slower" if low > 0 else "faster" if high < 0 else "within the noise"
+    return Difference(change, low, high, verdict)

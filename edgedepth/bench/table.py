@@ -1,0 +1,141 @@
+"""A result for people: the terminal's table and the documentation's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgedepth.bench.children import Record
+
+COLUMNS = (
+    "model", "runtime", "threads", "way", "p50 ms", "95 % interval", "p90", "p99", "spread",
+    "drift", "memory MB", "MMAC", "of peak",
+)  # fmt: skip
+
+
+def rows(record: Record) -> list[list[str]]:
+    """One row per combination, as text, in the order of ``COLUMNS``."""
+    return [_row(cell) for cell in record["cells"]]
+
+
+def _row(cell: Record) -> list[str]:
+    latency = cell["latency_s"]
+    kernels = "" if cell["xnnpack"] else " (no XNNPACK)"
+    return [
+        cell["model"].removesuffix(".tflite"),
+        f"{cell['runtime']} {cell['runtime_version']}{kernels}",
+        str(cell["threads"]),
+        f"{cell['mode']}, N={cell['frames']}",
+        _ms(latency["p50"]),
+        f"{_ms(latency['low'])} to {_ms(latency['high'])}",
+        _ms(latency["p90"]),
+        _ms(latency["p99"]),
+        f"{100 * latency['spread']:.0f} %",
+        f"{100 * latency['drift']:+.0f} %",
+        _scaled(cell["model_memory_bytes"], 1e6, 1),
+        _scaled(cell["macs"], 1e6, 0),
+        "-" if cell["share_of_peak"] is None else f"{100 * cell['share_of_peak']:.0f} %",
+    ]
+
+
+def _ms(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    value = seconds * 1e3
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def _scaled(value: float | None, unit: float, digits: int) -> str:
+    return "-" if value is None else f"{value / unit:.{digits}f}"
+
+
+def aligned(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width, the first to the left, numbers to the right."""
+    table = [list(head), *map(list, lines)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(head))]
+    texts = []
+    for line in table:
+        cells = [
+            text.ljust(w) if i in (0, 1, 3) else text.rjust(w)
+            for i, (text, w) in enumerate(zip(line, widths, strict=True))
+        ]
+        texts.append("  ".join(cells).rstrip())
+    return "\n".join(texts)
+
+
+def terminal(record: Record) -> str:
+    """Everything worth reading at once."""
+    parts = [
+        machine_line(record),
+        f"input    {record['input']}",
+        "",
+        aligned(COLUMNS, rows(record)),
+    ]
+    parts += ["", *(_peak_line(p) for p in record["peaks"])]
+    parts += [_stream_line(c) for c in record["cells"] if c["per_frame_s"]]
+    parts += [_job_line(job) for job in record["jobs"]]
+    if record["sustained"]:
+        parts.append(_sustained_line(record["sustained"]))
+    parts += [f"warning  {text}" for text in record["warnings"]]
+    return "\n".join(parts)
+
+
+def machine_line(record: Record) -> str:
+    """The machine in a line."""
+    machine, before = record["environment"]["machine"], record["environment"]["before"]
+    facts = [machine["cpu"], f"{machine['cores_allowed']} cores"]
+    if machine["virtual"]:
+        facts.append("virtual machine")
+    if machine["governor"]:
+        facts.append(f"governor {machine['governor']}")
+    if before["load_1min"] is not None:
+        facts.append(f"load {before['load_1min']:.1f}")
+    if before["temperature_c"] is not None:
+        facts.append(f"{before['temperature_c']:.0f} C")
+    return f"machine  {', '.join(facts)}"
+
+
+def _peak_line(peak: Record) -> str:
+    threads = f"{peak['threads']} thread{'s' if peak['threads'] > 1 else ''}"
+    return (
+        f"peak     {peak['arithmetic']}, {threads}: {peak['gmac_per_s']:.0f} GMAC/s "
+        "(3x3 convolution, 256 channels, LiteRT)"
+    )
+
+
+def _stream_line(cell: Record) -> str:
+    return (
+        f"stream   {cell['model']}, {cell['runtime']}, {cell['threads']} thread"
+        f"{'s' if cell['threads'] > 1 else ''}: {_ms(cell['per_frame_s']['p50'])} ms per frame, "
+        f"{_ms(cell['after_last_frame_s']['p50'])} ms after the last"
+    )
+
+
+def _job_line(job: Record) -> str:
+    stages = ", ".join(f"{name} {1e3 * value:.0f}" for name, value in job["stages_s"].items())
+    return (
+        f"job      {job['model']}, {job['frames']} frames, {job['threads']} threads: "
+        f"{1e3 * job['total_s']:.0f} ms from the start of the process ({stages}), "
+        f"{job['peak_memory_bytes'] / 1e6:.0f} MB"
+    )
+
+
+def _sustained_line(sustained: Record) -> str:
+    return (
+        f"heat     {sustained['label']}: {sustained['minutes']:.1f} minutes without a pause, "
+        f"last third {100 * sustained['drift']:+.1f} % against the first"
+        f"{', THROTTLED' if sustained['throttled'] else ''}"
+    )
+
+
+def markdown(record: Record) -> str:
+    """The table for the documentation, with what it was measured on."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows(record)]
+    machine = record["environment"]["machine"]
+    where = f"{machine['cpu']}{' (virtual machine)' if machine['virtual'] else ''}"
+    about = (
+        f"Measured {record['created'][:10]} on {where}, {record['options']['rounds']} rounds; "
+        f"input: {record['input']}."
+    )
+    doubts = [f"Warning: {text}." for text in record["warnings"]]
+    return "\n".join([*lines, "", about, *doubts])
