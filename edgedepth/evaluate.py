@@ -54,7 +54,7 @@ def model_file(path: Path, runtime: str = "auto", threads: int = 2) -> Contestan
 
     def predict(stack: FocalStack) -> NDArray[np.float32]:
         raw = run_stack(stack, file, engine)
-        return finish(raw, stack, stack.size, min_confidence=0.0)[0]
+        return finish(raw, stack.reference.rgb, stack.size, min_confidence=0.0)[0]
 
     return Contestant(path.name, predict)
 
@@ -96,7 +96,7 @@ def _network(name: str, network: Any) -> Contestant:
         if "confidence" in outputs:
             confidence = inputs.fit.from_model(outputs["confidence"].numpy()[0, ..., 0])
         raw = Depth(dioptres, confidence, "tensorflow", "forward")
-        return finish(raw, stack, stack.size, min_confidence=0.0)[0]
+        return finish(raw, stack.reference.rgb, stack.size, min_confidence=0.0)[0]
 
     return Contestant(name, predict)
 

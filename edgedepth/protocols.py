@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -11,7 +12,14 @@ from numpy.typing import NDArray
 
 from edgedepth.data.recipe import DISPLAY_GAMMA
 from edgedepth.data.renderer import fill_missing, render_stack
-from edgedepth.data.scenes import FARTHEST_M, RgbdScene, make_world, render_world, trace_thin_lens
+from edgedepth.data.scenes import (
+    FARTHEST_M,
+    RgbdScene,
+    make_world,
+    render_world,
+    scaled_world,
+    trace_thin_lens,
+)
 from edgedepth.data.sources import EVALUATION_SEED, Source
 from edgedepth.stack import FocalStack, Frame
 
@@ -92,6 +100,9 @@ def rendered_cases(protocol: Protocol, source: Source, count: int) -> Iterator[C
     for index in range(min(count, len(source))):
         number = EVALUATION_SEED + index if source.endless else index
         scene = _at_size(source.scene(number, SIZE))
+        if source.endless:
+            factor = np.float32(_within_reach(protocol, scene.depth_m))
+            scene = dataclasses.replace(scene, depth_m=scene.depth_m * factor)
         depth = np.clip(fill_missing(scene.depth_m, scene.valid), 1e-2, FARTHEST_M)
         light = scene.rgb ** np.float32(DISPLAY_GAMMA)
         stack = render_stack(light, 1 / depth, protocol.focus_dioptres, protocol.coc_px_per_dioptre)
@@ -103,6 +114,8 @@ def traced_cases(protocol: Protocol, count: int) -> Iterator[Case]:
     """Procedural scenes through a ray-traced thin lens: optics that no renderer of ours shares."""
     for index in range(count):
         world = make_world(EVALUATION_SEED + index)
+        small = render_world(world, SIZE[0] // 4, SIZE[1] // 4, supersample=1, name="small")
+        world = scaled_world(world, _within_reach(protocol, small.depth_m))
         scene = render_world(world, *SIZE, supersample=1, name=f"traced-{index}")
         pictures = [
             trace_thin_lens(
@@ -115,8 +128,15 @@ def traced_cases(protocol: Protocol, count: int) -> Iterator[Case]:
             )
             for focus in protocol.focus_dioptres
         ]
-        light = np.clip(np.stack(pictures), 0, 1)
-        yield _case(protocol, light ** np.float32(1 / DISPLAY_GAMMA), scene, index)
+        yield _case(protocol, np.clip(np.stack(pictures), 0, 1), scene, index)
+
+
+def _within_reach(protocol: Protocol, depth_m: NDArray[np.float32]) -> float:
+    """Factor that moves a made scene away until its nearest part is at the nearest plane.
+
+    Protocols have fixed planes, made scenes begin at 0.15 m; a larger world looks the same.
+    """
+    return max(1.0, min(protocol.planes_m) / float(np.quantile(depth_m, 0.02)))
 
 
 def _at_size(scene: RgbdScene) -> RgbdScene:
@@ -170,6 +190,3 @@ def thinned(stack: FocalStack, count: int) -> FocalStack:
     if count == 1:
         picks = np.array([len(stack) // 2])
     return FocalStack(tuple(stack.frames[i] for i in picks), stack.coc_px_per_dioptre)
-
-
-Cases = Callable[[Protocol], Iterator[Case]]
