@@ -28,7 +28,7 @@ def test_heic_sweep(tmp_path: Path) -> None:
     assert read.focus_dioptres == pytest.approx((2.0, 1.0))
     assert read.size_px == (96, 64)
     upright = np.rot90(picture, -1).astype(int)
-    assert np.abs(decode(read.frames[0].image).astype(int) - upright).mean() < 12
+    assert np.abs(decode(read.frames[0].image).astype(int) - upright).mean() < 25
     assert decode(read.frames[0].image, 2).shape == (48, 32, 3)
 
 
