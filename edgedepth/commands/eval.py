@@ -29,7 +29,7 @@ from edgedepth.errors import UserError
     help="procedural, rgbd:DIR, or traced: procedural scenes through a ray-traced lens.",
 )
 @click.option("--include", multiple=True, metavar="NAME", help="Only these scenes; * allowed.")
-@click.option("--dev", is_flag=True, help="Only the scenes of the development set.")
+@click.option("--dev", is_flag=True, help="Only the scenes of the set dev-rgbd (see docs).")
 @click.option("--limit", type=click.IntRange(1), default=12, show_default=True, help="Scenes.")
 @click.option("--frames", type=click.IntRange(1), help="Keep only this many planes of a protocol.")
 @click.option("--shuffle-focus", is_flag=True, help="Permute the focus distances before asking.")
@@ -87,7 +87,7 @@ def eval(
         result = evaluate.evaluate((changed(c, i) for i, c in enumerate(cases)), contestants)
         report = {
             "protocol": dataclasses.asdict(protocol),
-            "data": data + (" (development set)" if dev else ""),
+            "data": "dev-rgbd" if dev else data,
             "scenes": result.scenes,
             "frames": frames or len(protocol.planes_m),
             "shuffled_focus": shuffle_focus,

@@ -1,0 +1,81 @@
+"""Write the card of a shipped model from what was measured.
+
+    edgedepth eval edgedepth/pretrained/NAME-*.tflite --dev --data rgbd:DIR --json > dev.json
+    edgedepth eval edgedepth/pretrained/NAME-*.tflite --data traced --json > traced.json
+    python docs/make_card.py NAME story.json dev.json traced.json
+
+``story.json`` holds what no measurement tells: trained_on, licence, command, seed, hours,
+limits, date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from edgedepth.capture.modelfile import read_model_file
+from edgedepth.cards import SCHEMA, SHIPPED, read_card, sha256
+from edgedepth.rundir import write_text
+
+METRICS = ("rmse", "absrel", "delta1", "mae_dioptres")
+BASELINES = ("mean depth", "classical")
+
+
+def scores(row: dict[str, float]) -> dict[str, float]:
+    return {name: round(row[name], 4) for name in METRICS}
+
+
+def figures(report: dict[str, Any], precisions: dict[str, str]) -> list[dict[str, Any]]:
+    """The card's figures from one protocol of ``edgedepth eval --json``."""
+    rows = report["rows"]
+    return [
+        {
+            "protocol": report["protocol"]["name"],
+            "data": f"{report['data']}, {len(report['scenes'])} scenes",
+            "n": report["frames"],
+            "precision": precision,
+            **scores(rows[file]),
+            "baselines": {name: scores(rows[name]) for name in BASELINES},
+        }
+        for file, precision in precisions.items()
+        if file in rows
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("name", help="the files are NAME-PRECISION.tflite")
+    parser.add_argument("story", type=Path)
+    parser.add_argument("evaluations", type=Path, nargs="+")
+    given = parser.parse_args()
+    paths = sorted(SHIPPED.glob(f"{given.name}-*.tflite"))
+    precisions = {p.name: read_model_file(p).spec.precision for p in paths}
+    card = {
+        "schema": SCHEMA,
+        "name": given.name,
+        "files": [
+            {
+                "file": p.name,
+                "precision": precisions[p.name],
+                "bytes": p.stat().st_size,
+                "sha256": sha256(p),
+            }
+            for p in paths
+        ],
+        "figures": [
+            figure
+            for evaluation in given.evaluations
+            for report in json.loads(evaluation.read_text())
+            for figure in figures(report, precisions)
+        ],
+        **json.loads(given.story.read_text()),
+    }
+    target = SHIPPED / f"{given.name}.json"
+    write_text(target, json.dumps(card, indent=1) + "\n")
+    read_card(target)
+
+
+if __name__ == "__main__":
+    main()
