@@ -287,7 +287,8 @@ def aperture_kernel(diameter_px: float, aperture: Aperture) -> Floats:
 
 def _variance(kernel: Floats) -> float:
     offset = np.arange(kernel.shape[0]) - kernel.shape[0] // 2
-    return float((kernel.sum(0, dtype=np.float64) * offset * offset).sum())
+    both = kernel.sum(0, dtype=np.float64) + kernel.sum(1, dtype=np.float64)
+    return float((both * offset * offset).sum()) / 2
 
 
 def _coverage(diameter_px: float, aperture: Aperture) -> Floats:

@@ -35,6 +35,7 @@ _NO_DIGITS = str.maketrans("", "", string.digits)
 _RGB_PATTERNS = ("*_rgb.png", "*_rgb.jpg", "*_rgb.jpeg")
 _DEPTH_PATTERN = "*_depth_mm.png"
 _MEDIAN_RANGE_M = (0.05, 100.0)
+_USUAL_SCALES = (1e-4, 2e-4, 1e-3, 1e-2, 1.0)
 
 
 class Source(Protocol):
@@ -332,10 +333,11 @@ def _check_depth(path: Path, depth_m: NDArray[np.float32], scale_m: float) -> No
     low, high = _MEDIAN_RANGE_M
     if low <= median <= high:
         return
-    likely = [s for s in (1e-4, 2e-4, 1e-3, 1 / 5000, 1e-2, 1.0) if 0.3 < median / scale_m * s < 30]
+    units = median / scale_m
+    likely = min(_USUAL_SCALES, key=lambda scale: abs(np.log(units * scale / 2)))
     advice = (
-        f"scale={likely[0]:g} would make it {median / scale_m * likely[0]:.3g} m"
-        if likely
+        f"scale={likely:g} would make it {units * likely:.3g} m"
+        if 0.3 < units * likely < 30
         else "give the metres per unit as scale="
     )
     raise UserError(f"{path}: median depth would be {median:.3g} m", advice)
