@@ -26,10 +26,10 @@ demo: $(VENV)/.base ## install without TensorFlow and turn the sample sweep into
 	@echo "Open demo_depth/depth_color.png for the depth map, demo_depth/report.json for how it was made."
 
 test: $(VENV)/.full lint types ## everything: style, types, all tests
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-fast: $(VENV)/.full ## the tests that take seconds
-	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not train"
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not slow and not train"
 
 lint: $(VENV)/.full ## ruff: style and formatting
 	$(BIN)/ruff check
