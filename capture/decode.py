@@ -105,7 +105,7 @@ def _header(path: Path, data: bytes) -> tuple[tuple[int, int], str, bytes]:
     )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # Pillow warns of what is refused or does not matter
             with Image.open(io.BytesIO(data)) as image:
                 width, height = image.size
                 form = image.format or ""
