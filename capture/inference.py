@@ -130,6 +130,8 @@ def infer_depth(
     check_frames(len(sweep), file)
     with _timed(seconds, "align"):
         registered, ordering = _register(sweep, file, align, threads)
+    left_out = [r.name for r in registered.reports if not r.used]
+    check_frames(len(registered.stack), file, left_out)
     seconds = {
         "decode": registered.decode_seconds,
         "align": seconds["align"] - registered.decode_seconds,

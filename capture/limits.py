@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,8 +33,12 @@ def limit_frames(sweep: Sweep, model: ModelFile) -> tuple[Sweep, list[str]]:
     return replace(sweep, frames=frames), [note]
 
 
-def check_frames(count: int, model: ModelFile) -> None:
+def check_frames(count: int, model: ModelFile, left_out: Sequence[str] = ()) -> None:
     """A model without streaming takes exactly its N frames.
+
+    Args:
+        count: frames that there are.
+        left_out: names of frames that alignment rejected.
 
     Raises:
         UserError: it does not take this many.
@@ -42,7 +47,8 @@ def check_frames(count: int, model: ModelFile) -> None:
     if count == wanted or model.spec.streaming:
         return
     more = count + (1 if model.spec.all_in_focus_first else 0)
+    without = f" without {', '.join(left_out)}, which cannot be aligned" if left_out else ""
     raise UserError(
-        f"{model.path.name} takes {wanted} frames, the sweep has {count}",
+        f"{model.path.name} takes {wanted} frames, the sweep has {count}{without}",
         f"make a model for it with `edgedepth convert RUN_DIR --frames {more}` or --streaming",
     )

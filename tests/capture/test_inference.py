@@ -182,6 +182,9 @@ def test_frames_of_another_scene_are_left_out(tmp_path: Path, model: Path) -> No
     result = infer_depth(read_sweep(folder), model)
     assert [r.used for r in result.registered.reports] == [True, True, True, False, True]
     assert any(w.startswith("frame4.jpg is left out") for w in result.warnings)
+    exact = build(tmp_path / "exact.tflite", tiny_spec(streaming=False))
+    with pytest.raises(UserError, match=r"the sweep has 4 without frame4\.jpg"):
+        infer_depth(read_sweep(folder), exact)
     for name in ("frame2.jpg", "frame3.jpg", "frame5.jpg"):
         Image.fromarray(texture((480, 640), len(name) + ord(name[5]))).save(
             folder / name, exif=exif_bytes(float(name[5]))
