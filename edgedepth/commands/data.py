@@ -16,7 +16,7 @@ from edgedepth.errors import UserError
 def data() -> None:
     """Look at a data source before training on it.
 
-    SOURCE is procedural, desk or rgbd:DIR.
+    SOURCE is procedural, desk, rgbd:DIR or nyu:FILE.mat.
 
     \b
     edgedepth data check rgbd:my_rgbd

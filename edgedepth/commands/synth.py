@@ -104,9 +104,9 @@ def synth(
 ) -> None:
     """Render focal sweeps from scenes with depth.
 
-    SOURCE is procedural (scenes made from a seed), desk (the sample scene) or rgbd:DIR (pairs
-    NAME_rgb.png and NAME_depth_mm.png). The frames' EXIF holds focus distance and camera; the
-    true depth goes into OUT/truth.
+    SOURCE is procedural (scenes made from a seed), desk (the sample scene), rgbd:DIR (pairs
+    NAME_rgb.png and NAME_depth_mm.png) or nyu:FILE.mat. The frames' EXIF holds focus distance
+    and camera; the true depth goes into OUT/truth.
 
     \b
     edgedepth synth procedural -o my_sweep

@@ -21,6 +21,7 @@ from edgedepth.data.renderer import (
     APERTURES,
     Aperture,
     fill_missing,
+    paper_coc_px_per_metre,
     render_stack,
     render_stack_paper,
 )
@@ -275,8 +276,7 @@ def _render(
     light = rgb ** np.float32(DISPLAY_GAMMA) if linear else rgb
     if renderer == "paper":
         focus_m = np.minimum(optics.dioptres_to_metres(focus), FARTHEST_M)
-        typical = float(np.median(depth))
-        stack = render_stack_paper(light, depth, focus_m, k / typical**2)
+        stack = render_stack_paper(light, depth, focus_m, paper_coc_px_per_metre(depth, k))
     else:
         stack = render_stack(light, 1 / depth, focus, k, aperture=aperture)
     stack = np.clip(stack, 0, 1)

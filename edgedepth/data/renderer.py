@@ -35,6 +35,9 @@ SHARP_PX = 0.2
 HALF_SIZE_PX = 12
 """A wider one is blurred at half the size."""
 
+PAPER_MAX_COC_PX = 40.0
+"""Blur in metres grows without bound; the paper renderer's is held to this."""
+
 _BLADES = 6
 _RESIZING_VARIANCE = 0.8  # px^2 that shrinking by areas and growing linearly add, measured
 
@@ -327,7 +330,8 @@ def render_stack_paper(
 
     The published code cuts depth into 256 levels, blurs the whole picture once per level with
     a Gaussian and keeps each level's own pixels. Blurring at ``levels`` widths and
-    interpolating per pixel gives the same picture (87-99 dB) some hundred times sooner.
+    interpolating per pixel gives the same picture (85 dB where blur stays below 10 px, 55 dB
+    at 35 px) some hundred times sooner.
     Physical blur is linear in dioptres; this one is linear in metres, as published.
 
     Args:
@@ -354,18 +358,24 @@ def render_stack_paper(
     )
 
 
+def paper_coc_px_per_metre(depth_m: Floats, coc_px_per_dioptre: float) -> float:
+    """Blur per metre that stands for a lens of this K, for :func:`render_stack_paper`.
+
+    It is the lens's own at the scene's median depth, but never so much that the scene's whole
+    range would blur by more than ``PAPER_MAX_COC_PX``.
+    """
+    own = coc_px_per_dioptre / float(np.median(depth_m)) ** 2
+    return min(own, PAPER_MAX_COC_PX / max(float(np.ptp(depth_m)), 1e-3))
+
+
 def _gather(picture: Floats, diameter: NDArray[np.floating], levels: int) -> Floats:
     """Each pixel from the picture blurred to its own (H, W) diameter."""
     largest = max(float(diameter.max()), 1e-6)
-    position = np.minimum(diameter / largest * (levels - 1), levels - 1 - 1e-6)
-    below = position.astype(np.int32)
-    rest = (position - below).astype(np.float32)[..., None]
-    out = np.zeros_like(picture)
-    previous = picture
-    for j in range(levels - 1):
-        sigma = largest * (j + 1) / (levels - 1) / 4
-        following = _gaussian(picture, sigma) if sigma > 0.05 else picture
-        here = below == j
-        out[here] = (previous + rest * (following - previous))[here]
+    position = (diameter * ((levels - 1) / largest)).astype(np.float32)
+    out, previous = picture.copy(), picture
+    for j in range(1, levels):
+        following = blur(picture, largest * j / (levels - 1), "gaussian")
+        weight = np.clip(position - (j - 1), 0, 1)
+        out += cv2.merge([weight] * picture.shape[2]) * (following - previous)
         previous = following
     return out

@@ -1,4 +1,4 @@
-"""Where scenes with depth come from: ``procedural``, ``desk`` and ``rgbd:DIR``.
+"""Where scenes with depth come from: ``procedural``, ``desk``, ``rgbd:DIR``, ``nyu:FILE.mat``.
 
 A source is opened from the text that the user gives to ``--data``.
 """
@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.data.desk import desk_world
+from edgedepth.data.nyu import open_nyu
 from edgedepth.data.scenes import RgbdScene, make_world, render_world
 from edgedepth.errors import UserError
 
-KINDS = "procedural, desk (the sample scene) and rgbd:DIR"
+KINDS = "procedural, desk (the sample scene), rgbd:DIR and nyu:FILE.mat"
 SIZE = (480, 640)
 """(height, width) of a procedural scene when nobody asks for another."""
 
@@ -197,7 +198,7 @@ def open_source(
     """Open what the user calls a SOURCE.
 
     Args:
-        text: ``procedural``, ``desk`` or ``rgbd:DIR``, the last with other file names as
+        text: ``procedural``, ``desk``, ``nyu:FILE.mat`` or ``rgbd:DIR``; with other file names,
             ``rgbd:DIR?rgb=*_color.png&depth=*_depth.png&scale=0.001`` (metres per unit).
         include, exclude: names of scenes, ``*`` allowed; what remains is the source.
 
@@ -211,6 +212,8 @@ def open_source(
         return DeskSource()
     if kind == "rgbd" and rest:
         return _open_rgbd(text, rest, include, exclude)
+    if kind == "nyu" and rest:
+        return open_nyu(text, Path(rest).expanduser(), include, exclude)
     raise UserError(f"unknown data source {text!r}", f"sources are {KINDS}")
 
 

@@ -24,7 +24,12 @@ from edgedepth import __version__, optics
 from edgedepth.data.degrade import add_noise, similarity, to_bytes
 from edgedepth.data.planes import LAYOUTS
 from edgedepth.data.recipe import DISPLAY_GAMMA, Renderer
-from edgedepth.data.renderer import fill_missing, render_stack, render_stack_paper
+from edgedepth.data.renderer import (
+    fill_missing,
+    paper_coc_px_per_metre,
+    render_stack,
+    render_stack_paper,
+)
 from edgedepth.data.scenes import FARTHEST_M, RgbdScene
 from edgedepth.data.sources import Source
 from edgedepth.errors import UserError
@@ -168,7 +173,7 @@ def render_sweep(
     light = rgb ** np.float32(DISPLAY_GAMMA)
     if options.renderer == "paper":
         focus_m = np.minimum(optics.dioptres_to_metres(focus), FARTHEST_M)
-        stack = render_stack_paper(light, depth, focus_m, k / float(np.median(depth)) ** 2)
+        stack = render_stack_paper(light, depth, focus_m, paper_coc_px_per_metre(depth, k))
     else:
         stack = render_stack(light, 1 / depth, focus, k)
     stack = np.clip(stack, 0, 1) ** np.float32(1 / DISPLAY_GAMMA)

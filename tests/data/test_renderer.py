@@ -6,10 +6,12 @@ from numpy.typing import NDArray
 
 from edgedepth.data.renderer import (
     APERTURES,
+    PAPER_MAX_COC_PX,
     Aperture,
     aperture_kernel,
     blur,
     fill_missing,
+    paper_coc_px_per_metre,
     render_stack,
     render_stack_paper,
 )
@@ -181,7 +183,13 @@ def test_the_fast_paper_renderer_gives_the_published_result() -> None:
     scene = procedural_scene(5, 64, 80, 2)
     for focus in (0.5, 1.2):
         fast = render_stack_paper(scene.rgb, scene.depth_m, np.array([focus]), 9.0, levels=24)[0]
-        assert psnr(fast, published(scene.rgb, scene.depth_m, focus, 9.0)) > 40
+        assert psnr(fast, published(scene.rgb, scene.depth_m, focus, 9.0)) > 60
+
+
+def test_paper_blur_is_the_lenss_at_the_median_depth_and_bounded() -> None:
+    assert paper_coc_px_per_metre(flat(2.0), 6.0) == pytest.approx(1.5)
+    deep = two_planes() * 3
+    assert paper_coc_px_per_metre(deep, 1000.0) * np.ptp(deep) == pytest.approx(PAPER_MAX_COC_PX)
 
 
 def test_paper_blur_is_linear_in_metres() -> None:

@@ -1,0 +1,128 @@
+"""NYU Depth v2, the labelled set: one HDF5 file, ``nyu_depth_v2_labeled.mat``.
+
+1449 pictures of 640x480 with Kinect depth (Silberman et al., "Indoor Segmentation and Support
+Inference from RGBD Images", ECCV 2012). MATLAB stores arrays column by column, so pictures
+come out of the file lying on their side.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgedepth.data.scenes import RgbdScene
+from edgedepth.errors import UserError
+
+
+@dataclass(frozen=True)
+class NyuSource:
+    """Scenes of the labelled set.
+
+    Attributes:
+        name: what the user typed.
+        path: the file.
+        indices: which of its scenes, counted from 0 as in the file.
+    """
+
+    name: str
+    path: Path
+    indices: tuple[int, ...]
+    endless: bool = False
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def names(self) -> list[str]:
+        """The scenes' names."""
+        return [scene_name(i) for i in self.indices]
+
+    def scene(
+        self,
+        index: int,
+        size: tuple[int, int] | None = None,
+        tan_half_width: float | None = None,
+    ) -> RgbdScene:
+        """Scene ``index`` at its own size. Depth is the filled one, valid where the Kinect saw.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        place = self.indices[index]
+        with _open(self.path) as file:
+            try:
+                rgb = np.transpose(file["images"][place], (2, 1, 0)).astype(np.float32) / 255
+                depth = np.ascontiguousarray(file["depths"][place].T, np.float32)
+                seen = file["rawDepths"][place].T > 0 if "rawDepths" in file else depth > 0
+            except (OSError, KeyError, ValueError) as error:
+                raise _unreadable(self.path, error) from None
+        valid = np.ascontiguousarray(seen & np.isfinite(depth) & (depth > 0))
+        return RgbdScene(np.ascontiguousarray(rgb), depth, valid, scene_name(place))
+
+    def pick(self, rng: np.random.Generator) -> int:
+        """Any scene alike."""
+        return int(rng.integers(len(self)))
+
+
+def scene_name(index: int) -> str:
+    """Name of the scene at ``index`` in the file, counted from 0."""
+    return f"nyu_{index:05d}"
+
+
+def open_nyu(
+    text: str, path: Path, include: Collection[str] | None, exclude: Collection[str]
+) -> NyuSource:
+    """Open the labelled set.
+
+    Raises:
+        UserError: h5py is missing, the file is not the labelled set, or no scene is left.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is not a file", "give nyu: the path of nyu_depth_v2_labeled.mat")
+    with _open(path) as file:
+        images, depths = file.get("images"), file.get("depths")
+        count = _count(images, 4)
+        if count == 0 or count != _count(depths, 3):
+            raise UserError(f"{path} holds no images and depths", "give nyu_depth_v2_labeled.mat")
+    kept = [
+        i
+        for i in range(count)
+        if (include is None or _named(i, include)) and not _named(i, exclude)
+    ]
+    if not kept:
+        raise UserError(
+            f"{path}: none of {count} scenes is left", "check the names to keep or leave out"
+        )
+    return NyuSource(text, path, tuple(kept))
+
+
+def _count(array: Any, dimensions: int) -> int:
+    """Scenes in one of the file's arrays, 0 if it is not what it should be."""
+    shape: tuple[int, ...] = getattr(array, "shape", ())
+    return shape[0] if len(shape) == dimensions else 0
+
+
+def _named(index: int, patterns: Collection[str]) -> bool:
+    return any(fnmatch.fnmatchcase(scene_name(index), pattern) for pattern in patterns)
+
+
+def _open(path: Path) -> Any:
+    try:
+        import h5py
+    except ImportError:
+        raise UserError("NYU's file needs h5py", "pip install h5py") from None
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path} cannot be read ({' '.join(str(error).split())})",
+        "download nyu_depth_v2_labeled.mat again",
+    )

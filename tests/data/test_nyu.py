@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgedepth.data.recipe import Recipe, random_stack
+from edgedepth.data.sources import open_source
+from edgedepth.errors import UserError
+
+h5py = pytest.importorskip("h5py", reason="reading NYU's file needs h5py")
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Three scenes of 80x60 laid out as MATLAB does: (scene, colour, column, row)."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (3, 3, 80, 60), dtype=np.uint8)
+    depths = rng.uniform(0.8, 6, (3, 80, 60)).astype(np.float32)
+    raw = depths.copy()
+    raw[:, :10, :5] = 0
+    path = tmp_path / "nyu.mat"
+    with h5py.File(path, "w") as file:
+        file["images"], file["depths"], file["rawDepths"] = images, depths, raw
+    return path
+
+
+def test_pictures_stand_upright_and_the_unseen_is_not_valid(labelled: Path) -> None:
+    source = open_source(f"nyu:{labelled}")
+    assert len(source) == 3
+    scene = source.scene(1)
+    assert scene.rgb.shape == (60, 80, 3)
+    assert scene.name == "nyu_00001"
+    with h5py.File(labelled, "r") as file:
+        assert np.allclose(scene.rgb[7, 30] * 255, file["images"][1, :, 30, 7], atol=1e-3)
+        assert scene.depth_m[7, 30] == file["depths"][1, 30, 7]
+    assert not scene.valid[:5, :10].any()
+    assert scene.valid.sum() == 60 * 80 - 50
+
+
+def test_names_can_be_left_out(labelled: Path) -> None:
+    source = open_source(f"nyu:{labelled}", exclude=["nyu_00000"])
+    assert source.scene(0).name == "nyu_00001"
+    with pytest.raises(UserError, match="none of 3 scenes"):
+        open_source(f"nyu:{labelled}", include=["x"])
+
+
+def test_it_makes_stacks(labelled: Path) -> None:
+    recipe = Recipe(height=32, width=48)
+    stack = random_stack(recipe, 0, [open_source(f"nyu:{labelled}")])
+    assert stack.name.startswith("nyu_")
+    assert stack.frames.shape == (8, 32, 48, 3)
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    text = tmp_path / "text.mat"
+    text.write_text("not HDF5")
+    with pytest.raises(UserError, match="cannot be read") as error:
+        open_source(f"nyu:{text}")
+    assert "\n" not in str(error.value)
+    with h5py.File(tmp_path / "other.mat", "w") as file:
+        file["x"] = np.zeros(3)
+    with pytest.raises(UserError, match="no images and depths"):
+        open_source(f"nyu:{tmp_path / 'other.mat'}")
+
+
+def test_without_h5py_the_way_out_is_named(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(UserError, match="pip install h5py"):
+        open_source(f"nyu:{labelled}")
