@@ -106,7 +106,7 @@ def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
     last = errors.strip().splitlines()[-1]
     assert process.returncode == 1
     assert "it is saved" in last
