@@ -43,4 +43,6 @@ def upsample(
 
     low, high = float(dioptres.min()), float(dioptres.max())
     refined = np.clip(grow(a) * large + grow(b), low, high).astype(np.float32)
-    return refined, None if confidence is None else grow(confidence), guide_rgb
+    if confidence is not None:  # a probability per pixel is noisy where its threshold cuts
+        confidence = grow(cv2.blur(confidence, (3, 3)))
+    return refined, confidence, guide_rgb
