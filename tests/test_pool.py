@@ -111,6 +111,16 @@ def test_frames_come_in_focus_order_either_way(fake_stack):
     assert directions == {-1, 1}
 
 
+def test_the_ends_of_the_sweep_mostly_stay(fake_stack):
+    stack = fake_stack(0)
+    low, high = stack.focus_dioptres.min(), stack.focus_dioptres.max()
+    kept = 0
+    for seed in range(200):
+        focus = vary(stack, 3, SPEC, np.random.default_rng(seed)).focus_dioptres
+        kept += bool(low in focus and high in focus)
+    assert 140 < kept < 195
+
+
 def test_mirroring_moves_picture_and_truth_together():
     ramp = np.tile(np.arange(48, dtype=np.uint8), (32, 1))
     stack = PackedStack(

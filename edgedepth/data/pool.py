@@ -27,6 +27,8 @@ from edgedepth.errors import UserError
 from edgedepth.spec import ModelSpec
 
 STALLED_S = 900
+ENDS_STAY = 0.8
+"""Share of the drawn stacks that keep their nearest and farthest plane."""
 
 
 @dataclass(frozen=True)
@@ -296,10 +298,20 @@ def batch_at(
 
 
 def vary(stack: PackedStack, count: int, spec: ModelSpec, rng: np.random.Generator) -> PackedStack:
-    """A random choice of ``count`` frames, near to far or far to near, mirrored or not."""
+    """A choice of ``count`` frames, near to far or far to near, mirrored or not.
+
+    The nearest and the farthest plane mostly stay: the recipe placed them so that few pixels
+    lie outside, and a choice at random would undo that.
+    """
     first = 1 if spec.all_in_focus_first else 0
     planes = len(stack.planes) - first
-    chosen = first + rng.permutation(planes)[: min(count, planes)]
+    ranked = rng.permutation(planes)
+    if count > 1 and rng.random() < ENDS_STAY:
+        ends = np.array(
+            [stack.focus_dioptres[first:].argmin(), stack.focus_dioptres[first:].argmax()]
+        )
+        ranked = np.concatenate([ends, ranked[~np.isin(ranked, ends)]])
+    chosen = first + ranked[: min(count, planes)]
     order = np.argsort(stack.focus_dioptres[chosen], kind="stable")
     chosen = chosen[order if rng.random() < 0.5 else order[::-1]]
     if first:
