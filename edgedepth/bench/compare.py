@@ -117,6 +117,6 @@ def report(a: Record, b: Record, names: tuple[Path, Path]) -> str:
         for pair in pairs(a, b)
     ]
     head = ["combination", "A ms", "B ms", "change", "95 % interval", "B is"]
-    text = [f"A {names[0]}", f"B {names[1]}", "", table.aligned(head, lines)]
+    text = [f"A {names[0]}", f"B {names[1]}", "", table.aligned(head, lines, left=(0, 5))]
     differing = doubts(a, b)
     return "\n".join([*text, *([""] if differing else []), *(f"note     {d}" for d in differing)])

@@ -3,6 +3,7 @@ own; between them the yardstick and the whole job."""
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -123,9 +124,10 @@ def _rounds(plan: Plan, every: Sequence[Job], some: Sequence[Job], tick: Tick) -
 def steps(plan: Plan, pictures: Pictures) -> int:
     """How often :func:`run_plan` calls ``tick``, for a progress bar."""
     cells = _cells(plan, pictures)
-    kinds = {(ARITHMETIC[c.model.spec.precision], c.threads) for c in cells}
+    kinds = _peak_kinds(plan)
     jobs = len(plan.models) * min(plan.rounds, JOB_ROUNDS) if pictures.sweep else 0
-    return plan.rounds * (len(cells) + len(kinds)) + jobs + (1 if plan.sustain_s else 0)
+    peaks = len(kinds) * len(plan.threads)
+    return plan.rounds * (len(cells) + peaks) + jobs + (1 if plan.sustain_s else 0)
 
 
 def _cells(plan: Plan, pictures: Pictures) -> list[Cell]:
@@ -165,8 +167,8 @@ def _cell_jobs(plan: Plan, pictures: Pictures, folder: Path) -> list[tuple[Cell,
 
 
 def _peak_jobs(plan: Plan, folder: Path) -> dict[tuple[Kind, int], Job]:
-    kinds = {ARITHMETIC[model.spec.precision] for model in plan.models}
-    paths = {kind: write_peak_model(folder / f"peak_{kind}.tflite", kind) for kind in sorted(kinds)}
+    kinds = _peak_kinds(plan)
+    paths = {kind: write_peak_model(folder / f"peak_{kind}.tflite", kind) for kind in kinds}
     return {
         (kind, threads): Job(
             {
@@ -184,6 +186,13 @@ def _peak_jobs(plan: Plan, folder: Path) -> dict[tuple[Kind, int], Job]:
         for kind, path in paths.items()
         for threads in plan.threads
     }
+
+
+def _peak_kinds(plan: Plan) -> list[Kind]:
+    """Arithmetic of the models; none where LiteRT, which the yardstick needs, is missing."""
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        return []
+    return sorted({ARITHMETIC[model.spec.precision] for model in plan.models})
 
 
 def _whole_jobs(plan: Plan, pictures: Pictures) -> dict[str, Job]:

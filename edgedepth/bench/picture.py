@@ -118,7 +118,7 @@ def _row(picture: Picture, cell: Record, y: int, across: float, seed: int) -> No
         return round(LEFT + min(1e3 * seconds * across, WIDTH - LEFT - RIGHT + 12))
 
     latency = cell["latency_s"]
-    runs = np.concatenate([np.asarray(r) for r in cell["samples_s"]])
+    runs = np.asarray(cell["samples_s"]).ravel()
     heights = np.random.default_rng(seed).integers(-13, 14, len(runs))
     for run, height in zip(runs, heights, strict=True):
         cv2.circle(picture, (at(run), y + int(height)), 2, DOTS, -1, cv2.LINE_AA)

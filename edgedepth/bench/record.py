@@ -65,7 +65,7 @@ def _rounds(answers: Sequence[Record], part: str) -> list[list[float]]:
 
 
 def _median(rounds: Sequence[Sequence[float]]) -> float:
-    return float(np.median(np.concatenate([np.asarray(r) for r in rounds])))
+    return float(np.median(np.asarray(rounds)))
 
 
 def _cell(cell: Cell, answers: list[Record], peaks: dict[Any, list[list[float]]]) -> Record:
@@ -188,6 +188,8 @@ def _warnings(measured: Measured, cells: list[Record]) -> list[str]:
                 f"{cell.label}: the last third is {100 * latency['drift']:.0f} % slower than the "
                 "first: throttled, or the machine got busier"
             )
+    if measured.plan.rounds < stats.FEWEST_ROUNDS:
+        found.append(f"{measured.plan.rounds} rounds are too few for an interval to rely on")
     most = max(measured.plan.threads)
     if most > measured.machine["cores_allowed"]:
         found.append(f"{most} threads on {measured.machine['cores_allowed']} cores")

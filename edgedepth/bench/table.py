@@ -48,14 +48,14 @@ def _scaled(value: float | None, unit: float, digits: int) -> str:
     return "-" if value is None else f"{value / unit:.{digits}f}"
 
 
-def aligned(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width, the first to the left, numbers to the right."""
+def aligned(head: Sequence[str], lines: Sequence[Sequence[str]], left: Sequence[int]) -> str:
+    """Columns of equal width; those of ``left`` to the left, numbers to the right."""
     table = [list(head), *map(list, lines)]
     widths = [max(len(line[i]) for line in table) for i in range(len(head))]
     texts = []
     for line in table:
         cells = [
-            text.ljust(w) if i in (0, 1, 3) else text.rjust(w)
+            text.ljust(w) if i in left else text.rjust(w)
             for i, (text, w) in enumerate(zip(line, widths, strict=True))
         ]
         texts.append("  ".join(cells).rstrip())
@@ -68,7 +68,7 @@ def terminal(record: Record) -> str:
         machine_line(record),
         f"input    {record['input']}",
         "",
-        aligned(COLUMNS, rows(record)),
+        aligned(COLUMNS, rows(record), left=(0, 1, 3)),
     ]
     parts += ["", *(_peak_line(p) for p in record["peaks"])]
     parts += [_stream_line(c) for c in record["cells"] if c["per_frame_s"]]

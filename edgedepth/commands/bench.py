@@ -42,7 +42,7 @@ def threads_option(_context: click.Context, _parameter: click.Parameter, value: 
 @click.option(
     "--runs", type=int, default=200, show_default=True, help="Of each combination, over all rounds."
 )
-@click.option("--rounds", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--rounds", type=click.IntRange(1, 1000), default=15, show_default=True)
 @click.option(
     "--warmup", type=click.IntRange(1, 1000), default=5, show_default=True, help="Runs not counted."
 )
