@@ -14,6 +14,7 @@ _DECLINED = (64, 64, 64)
 _INK = (235, 235, 235)
 _PAPER = (24, 24, 24)
 _BAR_SHARE = 0.08
+LEAST_WIDTH = 160
 
 
 def dioptre_limits(depth_m: NDArray[np.float32]) -> tuple[float, float]:
@@ -65,20 +66,32 @@ def depth_picture(depth_m: NDArray[np.float32]) -> NDArray[np.uint8]:
         depth_m: float32 (H, W), NaN where declined.
 
     Returns:
-        uint8 (H + bar, W, 3) BGR.
+        uint8 (H + bar, W, 3) BGR, at least ``LEAST_WIDTH`` wide.
     """
     limits = dioptre_limits(depth_m)
     height, width = depth_m.shape
-    labels = [(f"{m:g} m", place) for m, place in ticks(limits, _room(height, width))]
-    return np.vstack([colourise(depth_m, limits), _scale_bar(labels, width, height)])
+    room = _room(height, max(width, LEAST_WIDTH))
+    labels = [(f"{m:g} m", place) for m, place in ticks(limits, room)]
+    return _with_bar(colourise(depth_m, limits), labels)
 
 
 def relative_picture(relative: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Relative depth (0 far, 1 near, NaN declined) in colour, with a bar that names no metres."""
-    height, width = relative.shape
     shifted = np.clip(relative, -0.25, 1.25) + 1.25
     colours = colourise((1 / shifted).astype(np.float32), (1.0, 2.5))
-    return np.vstack([colours, _scale_bar([("far", 0.02), ("near", 0.98)], width, height)])
+    return _with_bar(colours, [("far", 0.02), ("near", 0.98)])
+
+
+def _with_bar(picture: NDArray[np.uint8], labels: list[tuple[str, float]]) -> NDArray[np.uint8]:
+    """Put the bar below a picture, which gets margins if it is narrower than a bar can be."""
+    height, width = picture.shape[:2]
+    margin = max(0, LEAST_WIDTH - width)
+    if margin:
+        sides = (margin // 2, margin - margin // 2)
+        picture = cv2.copyMakeBorder(
+            picture, 0, 0, *sides, borderType=cv2.BORDER_CONSTANT, value=_PAPER
+        )
+    return np.vstack([picture, _scale_bar(labels, picture.shape[1], height)])
 
 
 def _bar_height(height: int, width: int) -> int:
