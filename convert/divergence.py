@@ -46,14 +46,27 @@ class Departure:
     share_beyond_1_lsb: float
 
 
-def departures(net: export.Network, precision: Precision, inputs: Arrays) -> list[Departure]:
+def infer_alone(net: export.Network, precision: Precision) -> bytes:
+    """``infer`` as the converter leaves it: alone, its tensors named after graph nodes."""
+    return export.convert_functions({export.INFER: infer_function(net)}, net, precision)
+
+
+def infer_function(net: export.Network) -> Any:
+    """The training graph's ``infer``."""
+    return export.concrete(lambda d: export.run_infer(net, d), export.infer_shapes(net.spec))
+
+
+def departures(
+    net: export.Network, precision: Precision, inputs: Arrays, raw: bytes | None = None
+) -> list[Departure]:
     """Every operator's departure, in execution order.
 
     Args:
         inputs: real-valued inputs of ``infer``.
+        raw: the file to hold against the network; by default :func:`infer_alone` of it.
     """
-    function = export.signature_functions(net)[export.INFER]
-    raw = export.convert_functions({export.INFER: function}, net, precision)
+    function = infer_function(net)
+    raw = raw or infer_alone(net, precision)
     kept, model = _run_keeping(raw, inputs), flatbuffer.parse(raw)
     graph = model.subgraphs[0]
     wanted = {}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgedepth.capture.runtimes import Arrays
-from edgedepth.convert import export, flatbuffer, verify
+from edgedepth.convert import divergence, export, flatbuffer, verify
 from edgedepth.convert.audit import Audit, audit, targets_of
 from edgedepth.convert.running import Partitions, Session, quiet, xnnpack_partitions
 from edgedepth.errors import UserError
@@ -146,13 +146,29 @@ def convert_network(net: export.Network, precision: Precision, options: Options)
         milliseconds = latency_ms(exported.data, stacks[0].inputs)
     limits = (verify.STRICT_LIMITS if options.strict else verify.LIMITS)[precision]
     broken = [f"{f.graph}: {f.problem} ({f.layer})" for f in audited.broken_contract()]
+    short = agreed.failures(limits)
+    if short:
+        short.append(_first_departure(net, precision, stacks[0].inputs))
     return Conversion(
         exported=exported,
         audit=audited,
         partitions=partitions,
         agreement=agreed,
         milliseconds=milliseconds,
-        failures=(*broken, *agreed.failures(limits)),
+        failures=(*broken, *short),
+    )
+
+
+def _first_departure(net: export.Network, precision: Precision, inputs: Arrays) -> str:
+    """A line that says which layer departs first from the training graph."""
+    with quiet():
+        found = divergence.departures(net, precision, inputs)
+    first = divergence.first_departure(found)
+    if first is None:
+        return "no single layer departs by more than a step: errors of many add up"
+    return (
+        f"the first layer to depart is {first.layer} ({first.kind}, operator {first.index}): "
+        f"{100 * first.share_beyond_1_lsb:.1f} % of it is over 1 LSB away"
     )
 
 

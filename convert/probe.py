@@ -145,6 +145,8 @@ def _in_child(
     report = json.loads(report_file.read_text())
     if report["status"] == "ran" and where == "gpu" and shader:
         report = {**report, "status": "refused", "message": f"a shader failed: {shader.group(1)}"}
+    if report["status"] == "refused" and unsupported:
+        report["message"] = "the GPU does not take every operator"
     outputs = folder / "out.npz"
     return Outcome(
         status=report["status"],

@@ -47,13 +47,17 @@ class Sketch(tf.Module):
         self.spec, self.quantized = spec, quantized
         rng = np.random.default_rng(seed)
 
-        def weight(*shape: int, scale: float) -> Any:
-            return tf.Variable(rng.normal(0, scale, shape).astype(np.float32))
+        def weight(*shape: int, noise: float) -> Any:
+            return tf.Variable(rng.normal(0, noise, shape).astype(np.float32))
 
-        self.stem = weight(3, 3, spec.channels, 8, scale=0.2)
-        self.depthwise = weight(3, 3, 8, 1, scale=0.4)
-        self.point = weight(1, 1, 8, 1, scale=1.5)
-        self.sharpen = weight(3, 3, 1, 1, scale=0.01)
+        self.stem = weight(3, 3, spec.channels, 8, noise=0.03)
+        self.depthwise = weight(3, 3, 8, 1, noise=0.05)
+        self.point = weight(1, 1, 8, 1, noise=0.05)
+        self.sharpen = weight(3, 3, 1, 1, noise=0.01)
+        for cue in range(spec.cue_planes):  # a score is the mean of the cues, times 16
+            self.stem[:, :, 3 + cue, cue].assign(tf.fill((3, 3), 4 / 9))
+            self.depthwise[1, 1, cue, 0].assign(1.0)
+            self.point[0, 0, cue, 0].assign(1.0)
         self.sharpen[1, 1, 0, 0].assign(1.0)
 
     def _fq(self, x: Any, low: float, high: float) -> Any:

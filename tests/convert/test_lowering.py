@@ -1,0 +1,101 @@
+"""Operators brought into a form XNNPACK takes, with the same numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edgedepth.convert import flatbuffer, lowering, passes
+from edgedepth.convert.audit import audit
+from edgedepth.convert.graph import histogram
+from edgedepth.convert.running import Session, xnnpack_partitions
+from tests.convert.handmade import INT8, INT32, Handmade
+
+
+def float_split() -> Handmade:
+    """int8 x -> DEQUANTIZE -> SPLIT in two -> QUANTIZE of the first half -> LOGISTIC."""
+    made = Handmade()
+    x = made.tensor("x", (1, 2, 2, 6), INT8, scale=0.05, zero=3)
+    axis = made.tensor("axis", (), INT32, np.array(3, np.int32))
+    real = made.tensor("real", (1, 2, 2, 6))
+    used, unused = (made.tensor(n, (1, 2, 2, 3)) for n in ("used", "unused"))
+    stored = made.tensor("stored", (1, 2, 2, 3), INT8, scale=0.05, zero=3)
+    y = made.tensor("y", (1, 2, 2, 3), INT8, scale=1 / 256, zero=-128)
+    options = schema.SplitOptionsT()
+    options.numSplits = 2
+    made.op("DEQUANTIZE", [x], [real], schema.DequantizeOptionsT(), version=2)
+    made.op("SPLIT", [axis, real], [used, unused], options)
+    made.op("QUANTIZE", [used], [stored], schema.QuantizeOptionsT())
+    made.op("LOGISTIC", [stored], [y], version=2)
+    made.boundary([x], [y], "infer")
+    return made
+
+
+def outputs(made: Handmade, x: np.ndarray) -> np.ndarray:
+    session = Session(flatbuffer.pack(made.model), xnnpack=False)
+    result: np.ndarray = session.run("infer", {"x": x})["y"]
+    return result
+
+
+def some(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(5).integers(-128, 128, shape).astype(np.int8)
+
+
+def test_split_moves_integers_and_keeps_the_numbers() -> None:
+    made, x = float_split(), some((1, 2, 2, 6))
+    before = outputs(made, x)
+    assert lowering.move_integers(made.model) == 1
+    passes.drop_unused(made.model)
+    assert dict(histogram(made.model, made.model.subgraphs[0])) == {"SPLIT": 1, "LOGISTIC": 1}
+    np.testing.assert_array_equal(outputs(made, x), before)
+    assert before.std() > 1
+    assert not [f for f in audit(made.model).findings if f.rule == "version"]
+
+
+def test_split_to_another_grid_keeps_its_quantise() -> None:
+    made, x = float_split(), some((1, 2, 2, 6))
+    made.model.subgraphs[0].tensors[5].quantization.scale = np.array([0.1], np.float32)
+    before = outputs(made, x)
+    assert lowering.move_integers(made.model) == 1
+    assert histogram(made.model, made.model.subgraphs[0])["QUANTIZE"] == 1
+    one_step = 0.1 * 0.25 * 256  # of the coarser grid, through the sigmoid's steepest point
+    assert np.abs(outputs(made, x).astype(int) - before).max() <= one_step
+
+
+def test_float_split_that_is_used_as_float_stays() -> None:
+    made = float_split()
+    made.model.signatureDefs.clear()
+    made.boundary([0], [6, 4], "infer")  # the unused half becomes an output
+    assert lowering.move_integers(made.model) == 0
+
+
+def pool(height: int = 4, scale_out: float = 0.1) -> Handmade:
+    """AVERAGE_POOL_2D of 2x2 between two additions that XNNPACK takes."""
+    made = Handmade()
+    x = made.tensor("x", (1, height, 6, 2), INT8, scale=0.1, zero=-4)
+    doubled = made.tensor("doubled", (1, height, 6, 2), INT8, scale=0.2, zero=-4)
+    half = made.tensor("half", (1, (height + 1) // 2, 3, 2), INT8, scale=2 * scale_out, zero=-4)
+    y = made.tensor("y", (1, (height + 1) // 2, 3, 2), INT8, scale=0.4, zero=1)
+    options = schema.Pool2DOptionsT()
+    options.filterHeight = options.filterWidth = options.strideH = options.strideW = 2
+    made.op("ADD", [x, x], [doubled], schema.AddOptionsT(), version=2)
+    made.op("AVERAGE_POOL_2D", [doubled], [half], options, version=2)
+    made.op("ADD", [half, half], [y], schema.AddOptionsT(), version=2)
+    made.boundary([x], [y], "infer")
+    return made
+
+
+def test_pooling_becomes_halving_within_rounding() -> None:
+    made, x = pool(), some((1, 4, 6, 2))
+    before = outputs(made, x)
+    assert xnnpack_partitions(made.model)["infer"].partitions == 2
+    assert lowering.pool_by_resizing(made.model) == 1
+    taken = xnnpack_partitions(made.model)["infer"]
+    assert (taken.partitions, taken.left) == (1, ())
+    assert np.abs(outputs(made, x).astype(int) - before).max() <= 1
+    assert before.std() > 10
+
+
+def test_pooling_that_is_no_halving_stays() -> None:
+    assert lowering.pool_by_resizing(pool(height=5).model) == 0
+    assert lowering.pool_by_resizing(pool(scale_out=0.2).model) == 0
