@@ -18,11 +18,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edgedepth.capture import infer_depth, read_sweep
 from edgedepth.capture.align import Aligner, to_work
 from edgedepth.capture.decode import decode
-from tests.capture.scenes import FAR_M, NEAR_M, TwoPlanes, disk_blur, moved, similarity, write_sweep
+from tests.capture.scenes import (
+    FAR_M,
+    FOCUS_M,
+    NEAR_M,
+    TwoPlanes,
+    disk_blur,
+    exif_bytes,
+    moved,
+    similarity,
+    write_sweep,
+)
 from tests.capture.test_align import corner_error, natural
 from tests.capture.tiny_model import build, tiny_spec
 
@@ -68,7 +79,15 @@ def depth_errors(folder: Path, sweeps: int) -> tuple[float, float]:
 def seconds(folder: Path) -> tuple[float, float]:
     """Best of three: infer_depth of five 12-megapixel frames, and decoding them in colour."""
     model = build(folder / "large.tflite", tiny_spec(height=240, width=320, precision="int8"))
-    sweep = read_sweep(write_sweep(folder / "large", scene=TwoPlanes((3072, 4080))))
+    large = cv2.resize(natural(0), (4080, 3072), interpolation=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(0).normal(0, 3, large.shape).astype(np.int8)
+    (folder / "large").mkdir()
+    for i, metres in enumerate(FOCUS_M):
+        frame = cv2.add(large, np.roll(noise, 7 * i, axis=1), dtype=cv2.CV_8U)
+        Image.fromarray(frame).save(
+            folder / "large" / f"{i}.jpg", quality=90, exif=exif_bytes(metres)
+        )
+    sweep = read_sweep(folder / "large")
     infer, full = [], []
     cv2.setNumThreads(2)
     for _ in range(3):

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,10 +14,12 @@ from PIL import Image
 from edgedepth.capture import read_sweep, sources
 from edgedepth.capture.exif import Exif, read_exif, xmp_property
 from edgedepth.capture.focus import FocusReading, from_metres, from_range, from_ratio
+from edgedepth.capture.phones import PHONES, find_phone
 from edgedepth.capture.sources import FrameWords, best_reading, exif_readings, settle
 from edgedepth.capture.tiff import Ratio
 from edgedepth.errors import UserError
 from tests.capture.scenes import exif_bytes, texture, write_sweep
+from tests.conftest import ROOT
 
 NOTHING = "nothing"
 READ: dict[str, tuple[str, float, str]] = {
@@ -254,6 +257,14 @@ class TestSidecar:
         assert read.camera.camera.sensor_width_mm == 8.0
         assert set(read.camera.sources.values()) == {"sweep.json"}
 
+    def test_the_schema_describes_it(self, tmp_path: Path) -> None:
+        schema = json.loads((ROOT / "docs/schemas/sweep.schema.json").read_text())
+        record = json.loads((self.write(tmp_path) / "sweep.json").read_text())
+        jsonschema.validate(record, schema)
+        for key, value in (("schema", "x"), ("frames", []), ("camera", {"f_number": 0})):
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(record | {key: value}, schema)
+
     def test_requested_focus_stands_in(self, tmp_path: Path) -> None:
         frames = [{"file": f"frame{i}.jpg", "focus_dioptres_requested": i} for i in (1, 2, 3)]
         assert read_sweep(self.write(tmp_path, frames=frames)).focus_dioptres == (1, 2, 3)
@@ -314,6 +325,20 @@ class TestCamera:
         assert read.camera.camera.sensor_width_mm == pytest.approx(9.8 * 3 / 4, rel=0.02)
         plain = optics_k(9.8, 640)
         assert read.camera.camera.coc_px_per_dioptre() == pytest.approx(plain, rel=0.02)
+
+    def test_the_table_knows_a_phone_by_its_focal_length(self) -> None:
+        main = find_phone("Pixel 6 Pro", 6.81)
+        assert main is not None
+        assert main.sensor_width_mm == pytest.approx(9.8, abs=0.05)
+        assert find_phone("Pixel 6 Pro", 2.2) is None
+        assert find_phone("/base/axi/i2c@88000/imx708@1a", 4.74) is not None
+        assert find_phone("", None) is None
+        names = [m for row in PHONES for m in row.models]
+        assert len(set(names)) == len(names)
+        for row in PHONES:
+            assert row.origin
+            equivalent = row.focal_length_mm / row.sensor_width_mm * 36
+            assert 22 < equivalent < 30  # every row is a phone's main camera
 
     def test_a_guess_is_called_a_guess(self, tmp_path: Path) -> None:
         for i in (1, 2, 3):

@@ -269,3 +269,14 @@ class TestRuntimes:
             answers.append(np.load(out))
         span = 1 / FOCUS_M[0] - 1 / FOCUS_M[-1]
         assert np.abs(answers[0] - answers[1]).max() <= 2 * LSB * span
+
+
+@pytest.mark.slow
+def test_the_measured_figures_hold(tmp_path: Path) -> None:
+    """Depth after shake and alignment within 10 % of still; infer within 2.5 full decodes."""
+    from tests.capture import measure_alignment
+
+    still, shaken = measure_alignment.depth_errors(tmp_path, 4)
+    assert shaken < 1.1 * still
+    infer, full = measure_alignment.seconds(tmp_path)
+    assert infer < 2.5 * full
