@@ -63,8 +63,8 @@ def _pair(a: Record, b: Record) -> Pair:
 
 def _label(cell: Record) -> str:
     kernels = "" if cell["xnnpack"] else " no XNNPACK"
-    threads = f"{cell['threads']} thread{'s' if cell['threads'] > 1 else ''}"
-    return f"{cell['model']} {cell['runtime']}{kernels} {threads} {cell['mode']} N={cell['frames']}"
+    what = f"{cell['model']} {cell['runtime']}{kernels} {table.threads(cell)}"
+    return f"{what} {cell['mode']} N={cell['frames']}"
 
 
 def doubts(a: Record, b: Record) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgedepth.bench import environment
+from edgedepth.bench import crosscheck, environment
 from edgedepth.bench.cells import Cell, make_cells
 from edgedepth.bench.children import TIMEOUT_S, Record, run_child
 from edgedepth.bench.inputs import Pictures
@@ -36,6 +36,7 @@ class Plan:
         runs: steady-state runs of each combination, over all rounds.
         warmup: runs before them in every process.
         sustain_s: keep the first combination busy for so long afterwards.
+        cross_check: let LiteRT's own tool measure beside us.
     """
 
     models: tuple[ModelFile, ...]
@@ -46,14 +47,16 @@ class Plan:
     rounds: int
     warmup: int
     sustain_s: float = 0.0
+    cross_check: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
-    """One thing to do each round: how a child is asked, and where its answers are kept."""
+    """One thing to do each round, the answers so far, and whether LiteRT's own tool is asked."""
 
     task: Record
     answers: list[Record] = field(default_factory=list)
+    of_tool: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Measured:
         cells: with one answer per round.
         peaks: (arithmetic, threads) -> one answer per round.
         jobs: (model's file name) -> answers of the whole job.
+        checks: index into ``cells`` -> answers of LiteRT's own tool.
         curve: of the sustained run.
     """
 
@@ -71,6 +75,7 @@ class Measured:
     cells: list[tuple[Cell, list[Record]]]
     peaks: dict[tuple[Kind, int], list[Record]]
     jobs: dict[str, list[Record]]
+    checks: dict[int, list[Record]]
     curve: list[Record]
     machine: Record
     before: Record
@@ -94,8 +99,10 @@ def run_plan(plan: Plan, pictures: Pictures, tick: Tick = lambda _: None) -> Mea
         cells = _cell_jobs(plan, pictures, Path(folder))
         peaks = _peak_jobs(plan, Path(folder))
         whole = _whole_jobs(plan, pictures)
+        checks = _check_jobs(plan, cells)
         clock = environment.cpu_time()
-        _rounds(plan, [*(job for _, job in cells), *peaks.values()], list(whole.values()), tick)
+        every = [*(job for _, job in cells), *peaks.values(), *checks.values()]
+        _rounds(plan, every, list(whole.values()), tick)
         others = environment.neighbours(clock, environment.cpu_time(), machine["cores"])
         curve = _sustained(plan, cells, tick)
     return Measured(
@@ -103,6 +110,7 @@ def run_plan(plan: Plan, pictures: Pictures, tick: Tick = lambda _: None) -> Mea
         [(cell, job.answers) for cell, job in cells],
         {key: job.answers for key, job in peaks.items()},
         {name: job.answers for name, job in whole.items()},
+        {index: job.answers for index, job in checks.items()},
         curve,
         machine,
         before,
@@ -118,7 +126,8 @@ def _rounds(plan: Plan, every: Sequence[Job], some: Sequence[Job], tick: Tick) -
         for index in np.random.default_rng(number).permutation(len(jobs)):
             job = jobs[index]
             tick(job.task["what"])
-            job.answers.append(run_child(job.task))
+            measure = crosscheck.run_tool if job.of_tool else run_child
+            job.answers.append(measure(job.task))
 
 
 def steps(plan: Plan, pictures: Pictures) -> int:
@@ -127,7 +136,8 @@ def steps(plan: Plan, pictures: Pictures) -> int:
     kinds = _peak_kinds(plan)
     jobs = len(plan.models) * min(plan.rounds, JOB_ROUNDS) if pictures.sweep else 0
     peaks = len(kinds) * len(plan.threads)
-    return plan.rounds * (len(cells) + peaks) + jobs + (1 if plan.sustain_s else 0)
+    checks = sum(map(crosscheck.applies, cells)) if plan.cross_check else 0
+    return plan.rounds * (len(cells) + peaks + checks) + jobs + (1 if plan.sustain_s else 0)
 
 
 def _cells(plan: Plan, pictures: Pictures) -> list[Cell]:
@@ -217,6 +227,16 @@ def _whole_jobs(plan: Plan, pictures: Pictures) -> dict[str, Job]:
             }
         )
     return found
+
+
+def _check_jobs(plan: Plan, cells: list[tuple[Cell, Job]]) -> dict[int, Job]:
+    if not plan.cross_check:
+        return {}
+    return {
+        index: Job({**job.task, "what": f"{crosscheck.TOOL}, {cell.label}"}, of_tool=True)
+        for index, (cell, job) in enumerate(cells)
+        if crosscheck.applies(cell)
+    }
 
 
 def _sustained(plan: Plan, cells: list[tuple[Cell, Job]], tick: Tick) -> list[Record]:

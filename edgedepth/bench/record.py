@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgedepth import cards
-from edgedepth.bench import environment, stats
+from edgedepth.bench import crosscheck, environment, stats
 from edgedepth.bench.cells import Cell, cell_record
 from edgedepth.bench.children import Record
 from edgedepth.bench.measure import Measured
@@ -31,7 +31,10 @@ def make_record(measured: Measured, options: Record) -> Record:
         options: the command's, as given or by default.
     """
     peaks = {key: _rounds(answers, "whole") for key, answers in measured.peaks.items()}
-    cells = [_cell(cell, answers, peaks) for cell, answers in measured.cells]
+    cells = [
+        _cell(cell, answers, peaks, measured.checks.get(index))
+        for index, (cell, answers) in enumerate(measured.cells)
+    ]
     return _rounded(
         {
             "schema": SCHEMA,
@@ -68,7 +71,12 @@ def _median(rounds: Sequence[Sequence[float]]) -> float:
     return float(np.median(np.asarray(rounds)))
 
 
-def _cell(cell: Cell, answers: list[Record], peaks: dict[Any, list[list[float]]]) -> Record:
+def _cell(
+    cell: Cell,
+    answers: list[Record],
+    peaks: dict[Any, list[list[float]]],
+    check: list[Record] | None,
+) -> Record:
     whole = _rounds(answers, "whole")
     count = multiply_accumulates(cell)
     kind = ARITHMETIC[cell.model.spec.precision]
@@ -84,6 +92,7 @@ def _cell(cell: Cell, answers: list[Record], peaks: dict[Any, list[list[float]]]
         "model_memory_bytes": _added(answers),
         "gmac_per_s": None if count is None else count / 1e9 / _median(whole),
         "share_of_peak": _share(count, whole, peaks.get((kind, cell.threads))),
+        "cross_check": crosscheck.summary(whole, check) if check else None,
         "samples_s": whole,
     }
     for part in PARTS:
@@ -187,6 +196,11 @@ def _warnings(measured: Measured, cells: list[Record]) -> list[str]:
             found.append(
                 f"{cell.label}: the last third is {100 * latency['drift']:.0f} % slower than the "
                 "first: throttled, or the machine got busier"
+            )
+        check = record["cross_check"]
+        if check and not check["agrees"]:
+            found.append(
+                f"{cell.label}: {check['tool']} disagrees, ours is {check['ratio']:.2f} of it"
             )
     if measured.plan.rounds < stats.FEWEST_ROUNDS:
         found.append(f"{measured.plan.rounds} rounds are too few for an interval to rely on")

@@ -72,6 +72,7 @@ def terminal(record: Record) -> str:
     ]
     parts += ["", *(_peak_line(p) for p in record["peaks"])]
     parts += [_stream_line(c) for c in record["cells"] if c["per_frame_s"]]
+    parts += [_check_line(c) for c in record["cells"] if c["cross_check"]]
     parts += [_job_line(job) for job in record["jobs"]]
     if record["sustained"]:
         parts.append(_sustained_line(record["sustained"]))
@@ -94,26 +95,38 @@ def machine_line(record: Record) -> str:
     return f"machine  {', '.join(facts)}"
 
 
+def threads(of: Record) -> str:
+    """In words, with the right plural."""
+    return f"{of['threads']} thread{'s' if of['threads'] > 1 else ''}"
+
+
 def _peak_line(peak: Record) -> str:
-    threads = f"{peak['threads']} thread{'s' if peak['threads'] > 1 else ''}"
     return (
-        f"peak     {peak['arithmetic']}, {threads}: {peak['gmac_per_s']:.0f} GMAC/s "
+        f"peak     {peak['arithmetic']}, {threads(peak)}: {peak['gmac_per_s']:.0f} GMAC/s "
         "(3x3 convolution, 256 channels, LiteRT)"
     )
 
 
 def _stream_line(cell: Record) -> str:
     return (
-        f"stream   {cell['model']}, {cell['runtime']}, {cell['threads']} thread"
-        f"{'s' if cell['threads'] > 1 else ''}: {_ms(cell['per_frame_s']['p50'])} ms per frame, "
+        f"stream   {cell['model']}, {cell['runtime']}, {threads(cell)}: "
+        f"{_ms(cell['per_frame_s']['p50'])} ms per frame, "
         f"{_ms(cell['after_last_frame_s']['p50'])} ms after the last"
+    )
+
+
+def _check_line(cell: Record) -> str:
+    check = cell["cross_check"]
+    return (
+        f"check    {cell['model']}, {threads(cell)}: {check['tool']} {_ms(check['p50_s'])} ms; "
+        f"ours is {check['ratio']:.2f} of it, round by round"
     )
 
 
 def _job_line(job: Record) -> str:
     stages = ", ".join(f"{name} {1e3 * value:.0f}" for name, value in job["stages_s"].items())
     return (
-        f"job      {job['model']}, {job['frames']} frames, {job['threads']} threads: "
+        f"job      {job['model']}, {job['frames']} frames, {threads(job)}: "
         f"{1e3 * job['total_s']:.0f} ms from the start of the process ({stages}), "
         f"{job['peak_memory_bytes'] / 1e6:.0f} MB"
     )

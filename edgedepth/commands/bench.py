@@ -52,6 +52,7 @@ def threads_option(_context: click.Context, _parameter: click.Parameter, value: 
     metavar="MINUTES",
     help="Afterwards run the first combination without a pause.",
 )
+@click.option("--cross-check", is_flag=True, help="Let LiteRT's own tool measure beside us.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="File for the result.")
 @click.option("--picture", type=click.Path(path_type=Path), help="PNG of the distributions.")
 @click.option(
@@ -71,6 +72,7 @@ def bench(
     rounds: int,
     warmup: int,
     sustained: float | None,
+    cross_check: bool,
     json_file: Path | None,
     picture: Path | None,
     compare: tuple[Path, Path] | None,
@@ -90,7 +92,7 @@ def bench(
     resampling whole rounds. A model with both gets both: the unrolled graph and streaming.
     """
     if compare is not None:
-        if models or sweep or sustained or json_file or picture:
+        if models or sweep or sustained or cross_check or json_file or picture:
             raise click.UsageError("--compare takes two results and nothing else")
         _compare(*compare)
         return
@@ -118,6 +120,7 @@ def bench(
         min(rounds, runs),
         warmup,
         60 * (sustained or 0.0),
+        cross_check,
     )
     pictures = _pictures(sweep, files, max(threads))
     record = records.make_record(_measure(plan, pictures), _options(plan, xnnpack))

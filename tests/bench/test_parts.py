@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgedepth.bench import children, inputs, running, worker
+from edgedepth.bench import children, crosscheck, inputs, running, worker
 from edgedepth.bench.cells import make_cells, modes, parse_runtimes, parse_threads
 from edgedepth.bench.measure import Plan, steps
 from edgedepth.bench.peak import CHANNELS, MACS, SIDE, Kind, write_peak_model
@@ -158,7 +158,8 @@ def test_as_many_ticks_as_announced(
         return {"curve": []}
 
     monkeypatch.setattr(measure, "run_child", child)
-    plan = Plan((read_model_file(model),), ("litert",), (True, False), (1, 2), 40, 4, 1, 60.0)
+    monkeypatch.setattr(crosscheck, "run_tool", child)
+    plan = Plan((read_model_file(model),), ("litert",), (True, False), (1, 2), 40, 4, 1, 60.0, True)
     pictures = inputs.Pictures(sweep)
     ticks: list[str] = []
     measured = measure.run_plan(plan, pictures, ticks.append)
@@ -209,3 +210,28 @@ class TestChildren:
 
 def test_the_yardstick_is_of_one_shape() -> None:
     assert MACS == 2 * SIDE**2 * 9 * CHANNELS**2
+
+
+class TestCrossCheck:
+    def test_the_tool_answers_for_the_same_model(self, model: Path) -> None:
+        task = {"model": str(model), "runs": 3, "warmup": 1, "threads": 1}
+        assert crosscheck.run_tool(task)["p50_s"] > 0
+
+    def test_a_tool_that_fails_is_one_line(self, tmp_path: Path) -> None:
+        task = {"model": str(tmp_path / "no.tflite"), "runs": 1, "warmup": 1, "threads": 1}
+        with pytest.raises(UserError, match=r"litert-benchmark failed on .*no\.tflite"):
+            crosscheck.run_tool(task)
+
+    @pytest.mark.parametrize(("ours", "ratio", "agrees"), [(1.1, 1.1, True), (1.2, 1.2, False)])
+    def test_rounds_are_compared_each_with_its_own(
+        self, ours: float, ratio: float, agrees: bool
+    ) -> None:
+        """The second round is three times slower for both: that says nothing."""
+        found = crosscheck.summary([[ours] * 3, [3 * ours] * 3], [{"p50_s": 1.0}, {"p50_s": 3.0}])
+        assert found["ratio"] == pytest.approx(ratio)
+        assert found["agrees"] is agrees
+
+    def test_only_what_the_tool_can_run(self, model: Path) -> None:
+        file = read_model_file(model)
+        cells = make_cells([(file, 5)], ["litert", "tflite-runtime"], [True, False], [1])
+        assert [crosscheck.applies(cell) for cell in cells].count(True) == 1
