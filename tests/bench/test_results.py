@@ -1,0 +1,66 @@
+"""Committed results keep the schema, and the pages show them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import jsonschema
+import pytest
+
+from edgedepth.bench import table
+from tests.bench.test_bench_command import SCHEMA, Measured
+from tests.conftest import ROOT
+
+RESULTS = sorted((ROOT / "docs" / "results").glob("bench*.json"))
+
+
+def load_script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_results", ROOT / "docs" / "make_results.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make_results = load_script()
+
+
+def test_committed_results_keep_the_schema() -> None:
+    for path in RESULTS:
+        jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+
+
+def test_there_are_pages_to_fill() -> None:
+    assert "bench.md" in {path.name for path in make_results.pages()}
+
+
+@pytest.mark.parametrize("page", make_results.pages(), ids=lambda p: p.name)
+def test_pages_show_what_the_results_say(page: Path) -> None:
+    text = page.read_text()
+    assert text == make_results.filled(text), f"{page.name}: run python docs/make_results.py"
+
+
+@pytest.mark.slow
+def test_a_page_is_filled_and_filled_again(measured: Measured, tmp_path: Path) -> None:
+    record, _, folder = measured
+    first, last = make_results.markers("result")
+    page = f"before\n\n{first}\nold\n{last}\n\nafter\n"
+    once = make_results.filled(page, folder)
+    assert once.startswith("before\n")
+    assert once.endswith("after\n")
+    assert "old" not in once
+    assert "| tiny | litert" in once
+    assert once.count("\n| ") == 1 + len(record["cells"])
+    assert make_results.filled(once, folder) == once
+    assert make_results.NOTHING in make_results.filled(page, tmp_path)
+
+
+@pytest.mark.slow
+def test_doubts_stand_beside_the_table(measured: Measured) -> None:
+    text = table.markdown(measured[0])
+    for warning in measured[0]["warnings"]:
+        assert warning in text
