@@ -99,13 +99,14 @@ def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     ) as process:
         deadline = time.monotonic() + TIMEOUT_S
         while not (folder / "state.npz").exists():
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         _, errors = process.communicate(timeout=TIMEOUT_S)
     last = errors.strip().splitlines()[-1]
     assert process.returncode == 1

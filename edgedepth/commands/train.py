@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,9 @@ def train(
     }
     config = replace(config, **{k: v for k, v in changes.items() if v is not None})
     again = f"edgedepth train --run-dir {run_dir} --resume"
+    # A shell ignores SIGINT for its background jobs, and schedulers stop a job with SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         run_training(
             config, run_dir, resume=resume, workers=workers, pool_dir=pool_dir, say=click.echo

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 import traceback
 import zipfile
@@ -225,6 +226,7 @@ def _render_share(
 
     cv2.setNumThreads(1)
     os.nice(5)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's to handle
     try:
         sources = config.open_sources()
         for index in range(rank, config.size, workers):
