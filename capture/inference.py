@@ -27,7 +27,10 @@ from edgedepth.preprocess import ModelInputs, depth_from_output, model_inputs
 from edgedepth.spec import ModelSpec
 from edgedepth.stack import FocalStack, Frame
 
-LOWEST_SCORE = -16.0
+EMPTY_SCORE = -1e4
+"""Score of a memory slot without a frame in a float model: below any score of a frame. An
+integer model has the lowest value of its grid instead."""
+
 FARTHEST_M = 100.0
 """Depth beyond this is written as this: less than 0.01 dioptres is below any sweep's reach."""
 
@@ -274,16 +277,17 @@ def _run_streaming(engine: Runtime, inputs: ModelInputs) -> Arrays:
 
 
 def initial_state(encode: Signature) -> Arrays:
-    """The state before the first frame: zeros, and scores at their lowest."""
+    """The state before the first frame: zeros, and scores that no frame's can fall below."""
     state = {}
     for name, tensor in encode.inputs.items():
         if not name.startswith("state_"):
             continue
-        value = LOWEST_SCORE if name.startswith("state_scores") else 0.0
-        if tensor.quantized and value:
+        scores = name.startswith("state_scores")
+        if tensor.quantized and scores:
             state[name] = np.full(tensor.shape, np.iinfo(tensor.dtype).min, tensor.dtype)
         else:
-            state[name] = tensor.quantize(np.full(tensor.shape, value, np.float32))
+            empty = EMPTY_SCORE if scores else 0.0
+            state[name] = tensor.quantize(np.full(tensor.shape, empty, np.float32))
     return state
 
 

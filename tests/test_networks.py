@@ -71,6 +71,8 @@ def test_streaming_equals_unrolled(presets, quantized):
     network = presets.make_network(spec, mode)
     floating = presets.make_network(spec, Mode.FLOAT)
     enliven(floating)
+    # A trained network scores pixels without texture far below the 8-bit grid's end.
+    floating.cue_score.bias.assign(floating.cue_score.bias - 12)
     network.copy_folded(floating)
     frames, focus, optics = stack_for(spec)
     if quantized:
@@ -86,7 +88,7 @@ def test_streaming_equals_unrolled(presets, quantized):
         {n: v for n, v in state.items() if network.state_spec()[n].decoded}
     )
     for name, value in unrolled.items():
-        np.testing.assert_allclose(answer[name], value, atol=1e-5 if quantized else 1e-3)
+        np.testing.assert_allclose(answer[name], value, atol=1e-5)
 
 
 def calibrate(network, frames, focus, optics) -> None:

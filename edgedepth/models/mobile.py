@@ -44,6 +44,9 @@ CONTEXT = 112
 
 HEADS = 4
 SCORE: Range = (-16.0, 16.0 * 127 / 128)
+EMPTY_SCORE = -1e4
+"""Score of a memory slot without a frame where scores have no 8-bit grid to end at."""
+
 CUE_GAIN, CUE_BIAS = 20.0, -10.0
 """Initial score of a cue plane: about 3 per unit of log energy, centred in SCORE."""
 
@@ -145,6 +148,11 @@ class MobileNetwork(FocalNetwork):
         self.base.load(first, None)
         self.blend.load(np.ones((1, 1, HEADS - 1, 1), np.float32), None)
 
+    @property
+    def empty_score(self) -> float:
+        """Score of a memory slot that holds no frame: no frame's score is lower."""
+        return SCORE[0] if self.quantized else EMPTY_SCORE
+
     def state_spec(self) -> dict[str, StateTensor]:
         h, w, slots = self.spec.height, self.spec.width, self.spec.slots
         return {
@@ -153,7 +161,9 @@ class MobileNetwork(FocalNetwork):
             "state_skip2": StateTensor((1, h // 2, w // 2, C2), RELU6),
             "state_skip4": StateTensor((1, h // 4, w // 4, C4), RELU6),
             "state_skip8": StateTensor((1, h // 8, w // 8, C8), RELU6),
-            "state_scores": StateTensor((1, h // 2, w // 2 * HEADS, slots), SCORE, SCORE[0]),
+            "state_scores": StateTensor(
+                (1, h // 2, w // 2 * HEADS, slots), SCORE, self.empty_score
+            ),
             "state_focus": StateTensor((1, slots), UNIT),
         }
 
@@ -252,7 +262,7 @@ class MobileNetwork(FocalNetwork):
         focus = self.condition_quant(focus)
         after, scores = self._advance(frame, focus, optics, state)
         if state is None:
-            memory = tf.fill((*scores.shape[:3], self.spec.slots - 1), SCORE[0])
+            memory = tf.fill((*scores.shape[:3], self.spec.slots - 1), self.empty_score)
             positions = tf.zeros((1, self.spec.slots - 1))
         else:
             memory, positions = state["state_scores"][..., 1:], state["state_focus"][:, 1:]

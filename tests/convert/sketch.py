@@ -94,7 +94,9 @@ class Sketch(tf.Module):
     def state_spec(self) -> dict[str, StateTensor]:
         h, w, slots = self.spec.height // 2, self.spec.width // 2, self.spec.slots
         return {
-            "state_scores": StateTensor((1, h, w, slots), SCORES, -16.0),
+            "state_scores": StateTensor(
+                (1, h, w, slots), SCORES, -16.0 if self.quantized else -1e4
+            ),
             "state_focus": StateTensor((1, slots), UNIT),
         }
 
