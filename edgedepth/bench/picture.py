@@ -1,4 +1,5 @@
-"""The result as a picture, drawn with OpenCV: latency distributions and the sustained curve."""
+"""The result as a picture, drawn with OpenCV: latency distributions, the sustained
+curve, error against latency."""
 
 from __future__ import annotations
 
@@ -7,22 +8,29 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edgedepth.bench.children import Record
+from edgedepth.bench.drawing import (
+    BOX,
+    DOTS,
+    FONT,
+    GRID,
+    MEDIAN,
+    RIGHT,
+    SLOW,
+    TOP,
+    WIDTH,
+    Colour,
+    Picture,
+    canvas,
+    nice_step,
+    put_text,
+)
+from edgedepth.bench.pareto import draw_pareto
 from edgedepth.errors import UserError
 
-Picture = NDArray[np.uint8]
-Colour = tuple[int, int, int]
-
-WIDTH, ROW, TOP, BOTTOM = 1400, 46, 74, 70
-LEFT, RIGHT = 500, 40
+ROW, BOTTOM, LEFT = 46, 70, 500
 CURVE_HEIGHT = 330
-TICKS = 8
-
-WHITE, INK, GRID = (255, 255, 255), (40, 40, 40), (225, 225, 225)
-DOTS, BOX, MEDIAN, SLOW = (205, 170, 120), (150, 105, 45), (30, 30, 200), (90, 90, 90)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw(record: Record) -> Picture:
@@ -30,6 +38,8 @@ def draw(record: Record) -> Picture:
     parts = [_distributions(record)]
     if record["sustained"]:
         parts.append(_curve(record["sustained"]))
+    if record["accuracy"]:
+        parts.append(draw_pareto(record))
     return np.concatenate(parts)
 
 
@@ -53,30 +63,12 @@ def write_picture(path: Path, record: Record) -> None:
         ) from None
 
 
-def nice_step(span: float) -> float:
-    """A round distance between ticks, so that about ``TICKS`` cover ``span``."""
-    rough = max(span, 1e-12) / TICKS
-    power = 10.0 ** np.floor(np.log10(rough))
-    return float(next(power * f for f in (1, 2, 5, 10) if power * f >= rough * 0.999))
-
-
-def _text(picture: Picture, text: str, at: tuple[int, int], size: float = 0.5) -> None:
-    cv2.putText(picture, text, at, _FONT, size, INK, 1, cv2.LINE_AA)
-
-
-def _canvas(height: int, title: str, subtitle: str) -> Picture:
-    picture = np.full((height, WIDTH, 3), 255, np.uint8)
-    _text(picture, title, (24, 32), 0.7)
-    _text(picture, subtitle, (24, 56), 0.45)
-    return picture
-
-
 def _distributions(record: Record) -> Picture:
     cells = record["cells"]
     height = TOP + ROW * len(cells) + BOTTOM
     machine = record["environment"]["machine"]
     busy = "; machine busy or throttled, see warnings" if record["warnings"] else ""
-    picture = _canvas(
+    picture = canvas(
         height,
         "Latency of one stack, ms",
         f"{machine['cpu']}, {record['created'][:10]}{busy}. Dots: runs; box: quartiles; "
@@ -88,7 +80,7 @@ def _distributions(record: Record) -> Picture:
     _vertical_grid(picture, most, across, bottom)
     for index, cell in enumerate(cells):
         _row(picture, cell, TOP + ROW * index + ROW // 2, across, index)
-    _text(picture, "ms", (WIDTH - RIGHT - 20, bottom + 46), 0.5)
+    put_text(picture, "ms", (WIDTH - RIGHT - 20, bottom + 46), 0.5)
     return picture
 
 
@@ -103,13 +95,13 @@ def _vertical_grid(picture: Picture, most: float, across: float, bottom: int) ->
     for number in range(int(most / step) + 1):
         x = round(LEFT + number * step * across)
         cv2.line(picture, (x, TOP - 6), (x, bottom), GRID, 1)
-        _text(picture, f"{number * step:g}", (x - 8, bottom + 22), 0.45)
+        put_text(picture, f"{number * step:g}", (x - 8, bottom + 22), 0.45)
 
 
 def label_of(cell: Record) -> str:
-    """A combination in few words; OpenCV's font is ASCII only."""
+    """A combination in few words."""
     kernels = "" if cell["xnnpack"] else " (no XNNPACK)"
-    name = cell["model"].removesuffix(".tflite").encode("ascii", "replace").decode()
+    name = cell["model"].removesuffix(".tflite")
     return f"{name}  {cell['runtime']}{kernels}  {cell['threads']}t  {cell['mode']}"
 
 
@@ -130,14 +122,14 @@ def _row(picture: Picture, cell: Record, y: int, across: float, seed: int) -> No
     cv2.line(picture, (at(latency["low"]), y), (at(latency["high"]), y), MEDIAN, 3)
     cv2.line(picture, (at(latency["p50"]), y - 11), (at(latency["p50"]), y + 11), MEDIAN, 2)
     text = label_of(cell)
-    size = min(0.5, 0.5 * (LEFT - 110) / cv2.getTextSize(text, _FONT, 0.5, 1)[0][0])
-    _text(picture, text, (24, y + 5), size)
-    _text(picture, f"{1e3 * latency['p50']:.1f}", (LEFT - 64, y + 5), 0.5)
+    size = min(0.5, 0.5 * (LEFT - 110) / cv2.getTextSize(text, FONT, 0.5, 1)[0][0])
+    put_text(picture, text, (24, y + 5), size)
+    put_text(picture, f"{1e3 * latency['p50']:.1f}", (LEFT - 64, y + 5), 0.5)
 
 
 def _curve(sustained: Record) -> Picture:
     subtitle = f"{sustained['label']}; last third {100 * sustained['drift']:+.1f} %"
-    picture = _canvas(CURVE_HEIGHT, "Sustained: median over time, ms", subtitle)
+    picture = canvas(CURVE_HEIGHT, "Sustained: median over time, ms", subtitle)
     points = sustained["curve"]
     left, right, top, bottom = 80, WIDTH - RIGHT, TOP, CURVE_HEIGHT - 50
     times = [p["at_s"] for p in points]
@@ -146,7 +138,7 @@ def _curve(sustained: Record) -> Picture:
     for number in range(int(highest / step) + 1):
         y = round(bottom - number * step / highest * (bottom - top))
         cv2.line(picture, (left, y), (right, y), GRID, 1)
-        _text(picture, f"{number * step:g}", (24, y + 5), 0.45)
+        put_text(picture, f"{number * step:g}", (24, y + 5), 0.45)
 
     def line(values: Sequence[float], colour: Colour) -> None:
         xy = [
@@ -164,5 +156,5 @@ def _curve(sustained: Record) -> Picture:
     gap = nice_step(span)
     for number in range(int(span / gap) + 1):
         x = round(left + number * gap / span * (right - left))
-        _text(picture, f"{number * gap:g} min", (x - 10, bottom + 24), 0.45)
+        put_text(picture, f"{number * gap:g} min", (x - 10, bottom + 24), 0.45)
     return picture

@@ -24,11 +24,12 @@ SCHEMA = "edgedepth-bench/1"
 PARTS = ("per_frame", "after_last_frame")
 
 
-def make_record(measured: Measured, options: Record) -> Record:
+def make_record(measured: Measured, options: Record, accuracy: Record | None = None) -> Record:
     """The whole result as plain data.
 
     Args:
         options: the command's, as given or by default.
+        accuracy: scores of the models, see :mod:`edgedepth.bench.accuracy`.
     """
     peaks = {key: _rounds(answers, "whole") for key, answers in measured.peaks.items()}
     cells = [
@@ -58,6 +59,7 @@ def make_record(measured: Measured, options: Record) -> Record:
                 _job(name, answers, measured) for name, answers in measured.jobs.items() if answers
             ],
             "sustained": _sustained(measured),
+            "accuracy": accuracy,
             "warnings": _warnings(measured, cells),
         }
     )
@@ -181,7 +183,7 @@ def _sustained(measured: Measured) -> Record | None:
         "label": cell.label,
         "minutes": measured.curve[-1]["at_s"] / 60,
         "drift": drift,
-        "throttled": drift > stats.DRIFT_LIMIT,
+        "throttled": stats.is_throttled(points),
         "curve": measured.curve,
     }
 

@@ -21,6 +21,7 @@ CONFIDENCE = 0.95
 _Z = 1.959964
 """The normal quantile that goes with it."""
 
+ORDERS = 1999
 FEWEST_ROUNDS = 5
 """Fewer do not show how processes differ."""
 
@@ -44,7 +45,7 @@ class Summary:
         low, high: 95 % interval of the median.
         spread: interquartile range over the median.
         drift: median of the last third of the rounds over that of the first, minus 1.
-        throttled: the drift exceeds 5 % and the interval.
+        throttled: see :func:`is_throttled`.
     """
 
     runs: int
@@ -72,7 +73,6 @@ def summarise(rounds: Rounds, seed: int = 0) -> Summary:
     runs = np.asarray(rounds, np.float64).ravel()
     quarter, middle, three, nine = np.percentile(runs, (25, 50, 75, 90))
     low, high = median_interval(rounds, seed)
-    drift = drift_of(rounds)
     return Summary(
         runs=len(runs),
         rounds=len(rounds),
@@ -85,8 +85,8 @@ def summarise(rounds: Rounds, seed: int = 0) -> Summary:
         low=low,
         high=high,
         spread=float((three - quarter) / middle),
-        drift=drift,
-        throttled=drift > max(DRIFT_LIMIT, (high - low) / float(middle)),
+        drift=drift_of(rounds),
+        throttled=is_throttled(rounds, seed),
     )
 
 
@@ -165,6 +165,22 @@ def drift_of(rounds: Rounds) -> float:
         pieces = [[run] for r in rounds for run in r]
     third = max(1, len(pieces) // 3)
     return _median(pieces[-third:]) / _median(pieces[:third]) - 1
+
+
+def is_throttled(rounds: Rounds, seed: int = 0) -> bool:
+    """Whether the drift exceeds 5 % and is more than the rounds' own scatter.
+
+    The latter by a permutation test: at most one in twenty random orders of the rounds shows as
+    strong a trend, that is, correlation of a round's median with its place. Fewer than five
+    rounds cannot show it.
+    """
+    if len(rounds) < FEWEST_ROUNDS or drift_of(rounds) <= DRIFT_LIMIT:
+        return False
+    medians = np.median(np.asarray(rounds, np.float64), axis=1)
+    places = np.arange(len(medians)) - (len(medians) - 1) / 2
+    orders = np.random.default_rng(seed).permuted(np.tile(medians, (ORDERS, 1)), axis=1)
+    as_much = int(np.sum(orders @ places >= medians @ places))
+    return (as_much + 1) / (ORDERS + 1) <= 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)

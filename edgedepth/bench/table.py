@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgedepth.bench.accuracy import FIGURES, frontier, points
 from edgedepth.bench.children import Record
 
 COLUMNS = (
@@ -35,6 +36,29 @@ def _row(cell: Record) -> list[str]:
         _scaled(cell["macs"], 1e6, 0),
         "-" if cell["share_of_peak"] is None else f"{100 * cell['share_of_peak']:.0f} %",
     ]
+
+
+SCORES = ("", "N", "MAE D", "RMSE m", "AbsRel", "d1", "fastest ms", "kB", "best for its speed")
+
+
+def score_rows(record: Record) -> list[list[str]]:
+    """One row per model and baseline, as text, in the order of ``SCORES``."""
+    found = {point.name: point for point in points(record)}
+    best = {point.name for point in frontier(list(found.values()))}
+    lines = []
+    for row in record["accuracy"]["rows"]:
+        point = found.get(row["name"])
+        figures = [f"{row[key]:.3f}" for key in FIGURES]
+        line = [row["name"].removesuffix(".tflite"), str(row["frames"]), *figures]
+        line += [_ms(point.seconds), f"{point.size_bytes / 1e3:.0f}"] if point else ["-", "-"]
+        lines.append([*line, "yes" if row["name"] in best else ""])
+    return lines
+
+
+def accuracy_head(record: Record) -> str:
+    """What the scores are of."""
+    accuracy = record["accuracy"]
+    return f"{accuracy['protocol']} protocol on {accuracy['data']}, {accuracy['scenes']} scenes"
 
 
 def _ms(seconds: float | None) -> str:
@@ -76,6 +100,8 @@ def terminal(record: Record) -> str:
     parts += [_job_line(job) for job in record["jobs"]]
     if record["sustained"]:
         parts.append(_sustained_line(record["sustained"]))
+    if record["accuracy"]:
+        parts += ["", accuracy_head(record), aligned(SCORES, score_rows(record), left=(0,))]
     parts += [f"warning  {text}" for text in record["warnings"]]
     return "\n".join(parts)
 
@@ -142,13 +168,24 @@ def _sustained_line(sustained: Record) -> str:
 
 def markdown(record: Record) -> str:
     """The table for the documentation, with what it was measured on."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows(record)]
+    lines = _markdown_table(COLUMNS, rows(record))
     machine = record["environment"]["machine"]
     where = f"{machine['cpu']}{' (virtual machine)' if machine['virtual'] else ''}"
     about = (
         f"Measured {record['created'][:10]} on {where}, {record['options']['rounds']} rounds; "
         f"input: {record['input']}."
     )
+    if record["accuracy"]:
+        lines += [
+            "",
+            f"Accuracy: {accuracy_head(record)}.",
+            "",
+            *_markdown_table(SCORES, score_rows(record)),
+        ]
     doubts = [f"Warning: {text}." for text in record["warnings"]]
     return "\n".join([*lines, "", about, *doubts])
+
+
+def _markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    written = ["| " + " | ".join(line) + " |" for line in (head, *lines)]
+    return [written[0], "|" + "---|" * len(head), *written[1:]]

@@ -53,6 +53,10 @@ def threads_option(_context: click.Context, _parameter: click.Parameter, value: 
     help="Afterwards run the first combination without a pause.",
 )
 @click.option("--cross-check", is_flag=True, help="Let LiteRT's own tool measure beside us.")
+@click.option(
+    "--accuracy", metavar="SOURCE", help="Score the models too: procedural, rgbd:DIR, ..."
+)
+@click.option("--scenes", type=click.IntRange(1), default=8, show_default=True, help="To score.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="File for the result.")
 @click.option("--picture", type=click.Path(path_type=Path), help="PNG of the distributions.")
 @click.option(
@@ -73,6 +77,8 @@ def bench(
     warmup: int,
     sustained: float | None,
     cross_check: bool,
+    accuracy: str | None,
+    scenes: int,
     json_file: Path | None,
     picture: Path | None,
     compare: tuple[Path, Path] | None,
@@ -85,6 +91,7 @@ def bench(
     edgedepth bench model.tflite --sweep my_sweep/ --runtime litert,tflite-runtime
     edgedepth bench model.tflite --xnnpack both --json result.json --picture result.png
     edgedepth bench model.tflite --sustained 10         does it slow down when hot?
+    edgedepth bench *.tflite --accuracy procedural      error against latency and size
     edgedepth bench --compare before.json after.json    is the difference more than noise?
 
     Every combination of model, runtime, kernels and threads is measured once per round, each
@@ -92,7 +99,7 @@ def bench(
     resampling whole rounds. A model with both gets both: the unrolled graph and streaming.
     """
     if compare is not None:
-        if models or sweep or sustained or cross_check or json_file or picture:
+        if models or sweep or sustained or cross_check or accuracy or json_file or picture:
             raise click.UsageError("--compare takes two results and nothing else")
         _compare(*compare)
         return
@@ -103,9 +110,11 @@ def bench(
     require_opencv()
     from edgedepth.bench import record as records
     from edgedepth.bench import table
+    from edgedepth.bench.accuracy import score
     from edgedepth.bench.cells import parse_runtimes, require_distinct
     from edgedepth.bench.measure import Plan
     from edgedepth.capture.modelfile import read_model_file
+    from edgedepth.data.sources import open_source
 
     chosen = tuple(parse_runtimes(runtime))
     files = tuple(read_model_file(path) for path in models) or (read_model_file(),)
@@ -123,7 +132,10 @@ def bench(
         cross_check,
     )
     pictures = _pictures(sweep, files, max(threads))
-    record = records.make_record(_measure(plan, pictures), _options(plan, xnnpack))
+    source = open_source(accuracy) if accuracy else None
+    measured = _measure(plan, pictures)
+    scores = score(files, source, accuracy or "", scenes) if source else None
+    record = records.make_record(measured, _options(plan, xnnpack), scores)
     if json_file is not None:
         records.write_record(json_file, record)
     click.echo(table.terminal(record))

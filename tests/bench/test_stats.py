@@ -61,6 +61,11 @@ def test_throttled_means_more_than_noise() -> None:
     assert not noisy.throttled
     hot: Series = [[1.0] * 4] * 6 + [[1.3] * 4] * 3
     assert stats.summarise(hot).drift == pytest.approx(0.3)
+    assert stats.summarise(hot).throttled
+    ramp: Series = [[1.0 + 0.02 * i, 1.01 + 0.02 * i] for i in range(10)]
+    assert stats.summarise(ramp).throttled
+    assert not stats.summarise(ramp[:4]).throttled, "too few rounds to say"
+    assert not stats.summarise(ramp[::-1]).throttled, "faster is not throttled"
 
 
 def test_the_interval_reaches_as_far_as_the_median_moved() -> None:

@@ -1,0 +1,92 @@
+"""How well the models answer, beside how fast: accuracy, latency and size of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedepth import evaluate
+from edgedepth.bench.children import Record
+from edgedepth.capture.modelfile import ModelFile
+from edgedepth.data.sources import Source
+from edgedepth.protocols import PROTOCOLS, rendered_cases, thinned
+from edgedepth.stack import FocalStack
+
+PROTOCOL = "phone"
+FIGURES = ("mae_dioptres", "rmse", "absrel", "delta1")
+
+
+def score(models: Sequence[ModelFile], source: Source, data: str, scenes: int) -> Record:
+    """Scores on the phone's protocol, each model with the N it is timed with.
+
+    Args:
+        data: the source as typed.
+
+    Raises:
+        UserError: a model does not run.
+    """
+    protocol = PROTOCOLS[PROTOCOL]
+    contestants = [evaluate.classical(), *map(_contestant, models)]
+    result = evaluate.evaluate(rendered_cases(protocol, source, scenes), contestants)
+    counts = {model.path.name: _frames(model) for model in models}
+    planes = len(protocol.planes_m)
+    return {
+        "protocol": PROTOCOL,
+        "data": data,
+        "scenes": len(result.scenes),
+        "rows": [
+            {
+                "name": name,
+                "frames": min(planes, counts.get(name, planes)),
+                **{figure: row[figure] for figure in FIGURES},
+            }
+            for name, row in result.rows.items()
+        ],
+    }
+
+
+def _frames(model: ModelFile) -> int:
+    """Frames that the model is given: its own N, or all there are when it only streams."""
+    composite = 1 if model.spec.all_in_focus_first else 0
+    return model.spec.frames - composite if model.spec.frames else len(PROTOCOLS[PROTOCOL].planes_m)
+
+
+def _contestant(model: ModelFile) -> evaluate.Contestant:
+    whole = evaluate.model_file(model.path)
+
+    def predict(stack: FocalStack) -> NDArray[np.float32]:
+        return whole.predict(thinned(stack, _frames(model)))
+
+    return evaluate.Contestant(whole.name, predict)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model in three figures: its fastest combination's median, its error, its size."""
+
+    name: str
+    seconds: float
+    mae_dioptres: float
+    size_bytes: int
+
+
+def points(record: Record) -> list[Point]:
+    """The models of a result that has scores, fastest first."""
+    errors = {row["name"]: row["mae_dioptres"] for row in record["accuracy"]["rows"]}
+    found = []
+    for model in record["models"]:
+        fastest = min(c["latency_s"]["p50"] for c in record["cells"] if c["model"] == model["file"])
+        found.append(Point(model["file"], fastest, errors[model["file"]], model["bytes"]))
+    return sorted(found, key=lambda p: p.seconds)
+
+
+def frontier(found: Sequence[Point]) -> list[Point]:
+    """Models that no other beats in both latency and error, fastest first."""
+    kept: list[Point] = []
+    for point in sorted(found, key=lambda p: (p.seconds, p.mae_dioptres)):
+        if not kept or point.mae_dioptres < kept[-1].mae_dioptres:
+            kept.append(point)
+    return kept
