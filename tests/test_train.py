@@ -90,6 +90,11 @@ def test_the_paper_preset_trains(tmp_path: Path) -> None:
     assert (folder / "weights-qat.npz").exists()
 
 
+def listens_to_ctrl_c() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "stopped"
     long = [*SMALL[:-2], "--checkpoint-every", "1"]
@@ -100,6 +105,7 @@ def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=listens_to_ctrl_c,
     ) as process:
         deadline = time.monotonic() + TIMEOUT_S
         while not (folder / "state.npz").exists():
