@@ -92,21 +92,23 @@ def first_departure(found: list[Departure], share: float = 0.02) -> Departure | 
 
 
 def _training_tensor(graph: Any, names: list[str]) -> str | None:
-    """The tensor that fused nodes end in: a fake quantisation behind one of them, else the
-    output of the first."""
-    plain = None
+    """The tensor that fused nodes end in, or the fake quantisation's behind it."""
+    operations = []
     for name in names:
         try:
-            outputs = graph.get_operation_by_name(name).outputs
+            operation = graph.get_operation_by_name(name)
         except (KeyError, ValueError):
             continue
-        if len(outputs) != 1:
-            continue
-        for consumer in outputs[0].consumers():
-            if consumer.type.startswith("FakeQuantWithMinMax") and consumer.inputs[0] is outputs[0]:
-                return str(consumer.outputs[0].name)
-        plain = plain or str(outputs[0].name)
-    return plain
+        if len(operation.outputs) == 1:
+            operations.append(operation)
+    fed = {tensor.op.name for operation in operations for tensor in operation.inputs}
+    last = next((o for o in operations if o.name not in fed), None)
+    if last is None:
+        return None
+    for consumer in last.outputs[0].consumers():
+        if consumer.type.startswith("FakeQuantWithMinMax"):
+            return str(consumer.outputs[0].name)
+    return str(last.outputs[0].name)
 
 
 def _training_values(net: export.Network, names: set[str], inputs: Arrays) -> Arrays:

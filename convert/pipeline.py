@@ -155,7 +155,7 @@ def convert_network(net: export.Network, precision: Precision, options: Options)
         partitions=partitions,
         agreement=agreed,
         milliseconds=milliseconds,
-        failures=(*broken, *short),
+        failures=(*broken, *short, *agreed.streaming_failures()),
     )
 
 

@@ -116,6 +116,9 @@ def driver_environment() -> dict[str, str]:
     installed = any(any(folder.glob("*.json")) for folder in _DRIVER_FOLDERS if folder.is_dir())
     if not named and not installed and SOFTWARE_DRIVER.exists():
         environment["VK_DRIVER_FILES"] = str(SOFTWARE_DRIVER)
+        # Chromium brings a Vulkan loader too; the system's own comes first if there is one.
+        paths = [environment.get("LD_LIBRARY_PATH", ""), str(SOFTWARE_DRIVER.parent)]
+        environment["LD_LIBRARY_PATH"] = ":".join(p for p in paths if p)
     return environment
 
 

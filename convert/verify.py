@@ -79,7 +79,7 @@ class Limits:
 LIMITS: dict[Precision, Limits] = {
     "fp32": Limits(OutputLimits(1, 1, 65, 0.9999), OutputLimits(2, 0.99, 55, 0.999), 0.001, 0.002),
     "fp16": Limits(OutputLimits(3, 0.97, 50, 0.999), OutputLimits(8, 0.9, 44, 0.99), 0.003, 0.005),
-    "int8": Limits(OutputLimits(24, 0.7, 42, 0.99), OutputLimits(64, 0.25, 32, 0.9), 0.01, 0.02),
+    "int8": Limits(OutputLimits(48, 0.5, 40, 0.99), OutputLimits(80, 0.2, 32, 0.9), 0.01, 0.02),
     "dynamic": Limits(OutputLimits(64, 0.3, 34, 0.95), OutputLimits(96, 0.1, 26, 0.8), 0.03, 0.05),
 }
 """By default a network after a few hundred steps passes, and a broken file does not."""
@@ -146,7 +146,7 @@ class Agreement:
     streaming_unit: str = ""
 
     def failures(self, limits: Limits) -> list[str]:
-        """What falls short, one line each."""
+        """Where the file falls short of the training graph, one line each."""
         lines = []
         for name, o in self.outputs.items():
             allowed = limits.of(name)
@@ -171,9 +171,10 @@ class Agreement:
         loss = self.delta1[0] - self.delta1[1]
         if not loss <= limits.delta1_change:
             lines.append(f"delta1 falls by {loss:.4f} (limit {limits.delta1_change})")
-        return lines + self._streaming_failures()
+        return lines
 
-    def _streaming_failures(self) -> list[str]:
+    def streaming_failures(self) -> list[str]:
+        """A line where streaming does not give what ``infer`` gives."""
         allowed = STREAMING_FLOAT_DIOPTRES if self.streaming_unit == "D" else 0.0
         if self.streaming is None or self.streaming <= allowed:
             return []

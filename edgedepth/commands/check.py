@@ -39,8 +39,8 @@ def check(file: Path, target: str | None, as_json: bool) -> None:
     1 when something is in the way on the target.
 
     The GPU run goes through LiteRT's accelerator and needs a Vulkan loader and driver. Without
-    a GPU, SwiftShader does: `apt install libvulkan1 chromium-common`, or name its driver file
-    in VK_DRIVER_FILES.
+    a GPU, SwiftShader does: `apt install chromium-common`, or name its driver file in
+    VK_DRIVER_FILES.
     """
     from edgedepth.convert.check import check_file
 
