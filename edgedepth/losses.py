@@ -26,6 +26,7 @@ class LossWeights:
     gradient: float = 0.5
     focus_only: float = 0.1
     confidence: float = 0.05
+    score_range: float = 0.1
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
@@ -37,7 +38,8 @@ def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeig
     """Loss of a network that answers in sweep positions with confidence.
 
     Truth outside what the output can say (``OUTPUT_RANGE``) is moved to its border. The
-    confidence learns the probability that depth is within 25 % of the truth.
+    confidence learns the probability that depth is within 25 % of the truth. Scores that leave
+    their 8-bit grid cost: what quantisation would clip, training must not come to rely on.
     """
     span = tf.reshape(batch["span"], (-1, 1, 1))
     low = tf.reshape(batch["low"], (-1, 1, 1))
@@ -68,7 +70,7 @@ def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeig
     probability = tf.clip_by_value(outputs["confidence"][..., 0], 1e-3, 1 - 1e-3)
     entropy = -good * tf.math.log(probability) - (1 - good) * tf.math.log(1 - probability)
     total += w.confidence * masked_mean(entropy, mask)
-    return tf.reduce_mean(total)
+    return tf.reduce_mean(total) + w.score_range * outputs["excess"]
 
 
 def gradient_error(error: Tensor, mask: Tensor) -> Tensor:

@@ -43,12 +43,14 @@ CONTEXT = 112
 """Channels of the decoder's context at 1/16, run once per sweep."""
 
 HEADS = 4
-SCORE: Range = (-16.0, 16.0 * 127 / 128)
+SCORE: Range = (-8.0, 8.0 * 127 / 128)
+"""8-bit grid of the score maps; training keeps them inside (see ``excess``)."""
+
 EMPTY_SCORE = -1e4
 """Score of a memory slot without a frame where scores have no 8-bit grid to end at."""
 
-CUE_GAIN, CUE_BIAS = 20.0, -10.0
-"""Initial score of a cue plane: about 3 per unit of log energy, centred in SCORE."""
+CUE_GAIN, CUE_BIAS = 16.0, -8.0
+"""Initial score of a cue plane: about 2.5 per unit of log energy, over all of SCORE."""
 
 SIZE_MULTIPLE = 16
 
@@ -339,7 +341,8 @@ class MobileNetwork(FocalNetwork):
             tf.reduce_max(weights, axis=1),
             training,
         )
-        return {**outputs, "means": means}
+        excess = tf.reduce_mean(tf.nn.relu(tf.abs(scores) - 0.95 * SCORE[1]))
+        return {**outputs, "means": means, "excess": excess}
 
 
 def run(layers: list[Separable], x: Tensor, training: bool) -> Tensor:
