@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.errors import UserError
+from edgedepth.quiet import quiet
 
 Name = Literal["litert", "tflite-runtime", "tensorflow"]
 Arrays = dict[str, NDArray[Any]]
@@ -113,7 +112,7 @@ class Signature:
         if self._prepared:
             return dict(self._runner(**feeds))
         self._prepared = True
-        with _quiet():
+        with quiet():
             return dict(self._runner(**feeds))
 
 
@@ -154,7 +153,7 @@ class Runtime:
         interpreter_class, resolvers = load_runtime(name)
         kernels = resolvers.AUTO if xnnpack else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            with _quiet():
+            with quiet():
                 self._interpreter = interpreter_class(
                     model_path=str(path), num_threads=threads, experimental_op_resolver_type=kernels
                 )
@@ -179,7 +178,7 @@ class Runtime:
             raise UserError(f"the model has no signature {name}", "convert it again")
         if name not in self._loaded:
             try:
-                with _quiet():
+                with quiet():
                     runner = self._interpreter.get_signature_runner(name)
                 self._loaded[name] = Signature(runner)
             except (ValueError, RuntimeError) as error:
@@ -188,23 +187,6 @@ class Runtime:
                     "convert it again, or try another --runtime",
                 ) from None
         return self._loaded[name]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the runtimes' chatter, which they write from C++, off the terminal."""
-    try:
-        saved = os.dup(2)
-    except OSError:  # there is no stderr
-        yield
-        return
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def load_runtime(name: Name) -> tuple[Any, Any]:

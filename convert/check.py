@@ -9,8 +9,9 @@ from typing import Any
 from edgedepth.convert import flatbuffer, metadata, probe
 from edgedepth.convert.audit import BOTH, Audit, Target, audit, targets_of
 from edgedepth.convert.probe import Outcome
-from edgedepth.convert.running import Partitions, quiet, xnnpack_partitions
+from edgedepth.convert.running import Partitions, xnnpack_partitions
 from edgedepth.errors import UserError
+from edgedepth.quiet import quiet
 from edgedepth.spec import ModelSpec
 
 GPU_TOLERANCE = 1e-2

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 from edgedepth.convert import flatbuffer, lowering, metadata, passes
-from edgedepth.convert.running import quiet
 from edgedepth.errors import UserError
 from edgedepth.models.backend import tf
+from edgedepth.quiet import quiet
 from edgedepth.spec import ModelSpec, Precision
 
 Tensor: TypeAlias = Any

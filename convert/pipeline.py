@@ -16,11 +16,12 @@ import numpy as np
 from edgedepth.capture.runtimes import Arrays
 from edgedepth.convert import divergence, export, flatbuffer, verify
 from edgedepth.convert.audit import Audit, audit, targets_of
-from edgedepth.convert.running import Partitions, Session, quiet, xnnpack_partitions
+from edgedepth.convert.running import Partitions, Session, xnnpack_partitions
 from edgedepth.errors import UserError
 from edgedepth.models.backend import tf
 from edgedepth.models.checkpoint import load_run
 from edgedepth.models.presets import preset_spec
+from edgedepth.quiet import quiet
 from edgedepth.rundir import RunDirectory
 from edgedepth.spec import MAX_FRAMES, ModelSpec, Precision
 

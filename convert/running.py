@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,20 +177,3 @@ def _partitions(alone: Model) -> Partitions:
             left[node.index] = node.kind
             waiting += [int(i) for i in node.operator.inputs]
     return Partitions(len(delegates), tuple(left[i] for i in sorted(left)))
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Send what C++ writes to stderr to nowhere; EDGEDEPTH_DEBUG=1 lets it through."""
-    if os.environ.get("EDGEDEPTH_DEBUG"):
-        yield
-        return
-    saved = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)

@@ -10,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
+ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--quick", "--size", "96x64", "--steps", "9", "--qat-steps", "4", "--pool-size", "8"]
 SMALL += ["--checkpoint-every", "3"]
 TIMEOUT_S = 600
@@ -82,17 +84,36 @@ def test_a_killed_run_resumes_to_the_same_loss(undisturbed: Path, tmp_path: Path
     assert losses(undisturbed)[13] == losses(folder)[13]
 
 
-def test_the_paper_preset_trains(tmp_path: Path) -> None:
+def convert_and_infer(run_dir: Path, tmp_path: Path, *options: object) -> None:
+    """From a run to a depth map of the sample, through the real commands."""
+    model = tmp_path / "model.tflite"
+    steps = (
+        ["convert", run_dir, "-o", model, *options],
+        ["infer", ROOT / "edgedepth" / "samples" / "desk", "--model", model, "-o", tmp_path / "d"],
+    )
+    for step in steps:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgedepth", *map(str, step)],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+    depth = np.load(tmp_path / "d" / "depth.npy")
+    assert depth.shape == (480, 640)
+
+
+def test_a_short_run_converts_and_infers(undisturbed: Path, tmp_path: Path) -> None:
+    convert_and_infer(undisturbed, tmp_path, "--size", "128x96")
+
+
+def test_the_paper_preset_trains_converts_and_infers(tmp_path: Path) -> None:
     folder = tmp_path / "paper"
     options = ["--preset", "paper", "--quick", "--size", "80x80", "--steps", "3"]
     done = run("--run-dir", folder, *options, "--qat-steps", "2", "--renderer", "paper")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert (folder / "weights-qat.npz").exists()
-
-
-def listens_to_ctrl_c() -> None:
-    """What a shell starts in the background ignores SIGINT, and so would its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    convert_and_infer(folder, tmp_path, "--frames", "7")
 
 
 def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
@@ -105,7 +126,6 @@ def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=listens_to_ctrl_c,
     ) as process:
         deadline = time.monotonic() + TIMEOUT_S
         while not (folder / "state.npz").exists():

@@ -84,10 +84,7 @@ def convert(
     The file is audited and compared with the training graph on rendered focal stacks; it is
     written only if it passes, else the exit code is 1.
     """
-    from edgedepth.convert.running import quiet
-
-    with quiet():  # TensorFlow greets on stderr
-        from edgedepth.convert.pipeline import Options
+    from edgedepth.convert.pipeline import Options
 
     width, height = size or (None, None)
     options = Options(

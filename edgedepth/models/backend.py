@@ -13,11 +13,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from edgedepth.errors import UserError
+from edgedepth.quiet import quiet
 
 try:
-    import tensorflow as tf
-    import tensorflow_model_optimization as tfmot
-    import tf_keras as keras
+    with quiet():
+        import tensorflow as tf
+        import tensorflow_model_optimization as tfmot
+        import tf_keras as keras
 except ImportError as error:
     raise UserError(
         f"this needs TensorFlow, which is not installed ({error.name or error})",
