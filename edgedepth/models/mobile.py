@@ -43,14 +43,17 @@ CONTEXT = 112
 """Channels of the decoder's context at 1/16, run once per sweep."""
 
 HEADS = 4
-SCORE: Range = (-8.0, 8.0 * 127 / 128)
-"""8-bit grid of the score maps; training keeps them inside (see ``excess``)."""
+SCORE: Range = (-16.0, 16.0 * 127 / 128)
+"""8-bit grid of the score maps. A memory slot without a frame sits at its lower end."""
+
+SCORE_LIMIT = 0.95 * 8 * 127 / 128
+"""Training keeps scores within this: nothing is clipped, and an empty slot weighs nothing."""
 
 EMPTY_SCORE = -1e4
 """Score of a memory slot without a frame where scores have no 8-bit grid to end at."""
 
 CUE_GAIN, CUE_BIAS = 16.0, -8.0
-"""Initial score of a cue plane: about 2.5 per unit of log energy, over all of SCORE."""
+"""Initial score of a cue plane: about 2.5 per unit of log energy, over what training allows."""
 
 SIZE_MULTIPLE = 16
 
@@ -341,7 +344,7 @@ class MobileNetwork(FocalNetwork):
             tf.reduce_max(weights, axis=1),
             training,
         )
-        excess = tf.reduce_mean(tf.nn.relu(tf.abs(scores) - 0.95 * SCORE[1]))
+        excess = tf.reduce_mean(tf.nn.relu(tf.abs(scores) - SCORE_LIMIT))
         return {**outputs, "means": means, "excess": excess}
 
 
