@@ -283,7 +283,8 @@ class Separable(keras.layers.Layer):
         relu6 = tf.nn.relu6
         self.depthwise = Depthwise(mode, channels, stride, activation=relu6, out=RELU6)
         if self.residual:
-            self.pointwise = Conv(mode, filters, 1)
+            # x is in [0, 6] and so is the clipped sum: beyond 6 either way y changes nothing.
+            self.pointwise = Conv(mode, filters, 1, out=(-6.0, 6.0))
             self.add = Sum(mode, 2, activation=relu6, out=RELU6)
         else:
             self.pointwise = Conv(mode, filters, 1, activation=relu6, out=RELU6)
