@@ -164,7 +164,7 @@ def _print_conversion(conversion: Conversion) -> None:
             f"{graph.macs / 1e6:.1f} MMAC{pieces}"
         )
     agreed = conversion.agreement
-    click.echo("  agreement with the training graph, worst of the rendered stacks:")
+    click.echo("  agreement with the training graph on rendered stacks, the worst (shares: all):")
     click.echo("    output          max LSB   within 1 LSB   PSNR dB   correlation")
     for name, o in agreed.outputs.items():
         correlation = "flat" if o.correlation is None else f"{o.correlation:.5f}"
