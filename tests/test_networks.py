@@ -158,3 +158,12 @@ def test_weights_of_another_network_are_refused(presets):
     copy.load_weights(mobile.weights())
     for a, b in zip(mobile.variables, copy.variables, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_models_metadata_tells_no_paths(tmp_path):
+    from edgedepth.config import TrainConfig
+    from edgedepth.models.checkpoint import training_summary
+    from edgedepth.rundir import RunDirectory
+
+    config = TrainConfig(data=("procedural", "rgbd:/home/me/rooms?scale=0.001"))
+    assert training_summary(config, RunDirectory(tmp_path))["data"] == ["procedural", "rgbd:rooms"]

@@ -13,6 +13,9 @@ from edgedepth.models.network import FocalNetwork
 from edgedepth.models.presets import make_network, preset_spec
 from edgedepth.rundir import RunDirectory
 
+COLUMNS = ("mae_dioptres", "absrel", "rmse", "delta1")
+"""Metrics of the validation that travel with a model."""
+
 DEFAULT_SIZE = {"mobile": (240, 320)}
 """Size that a preset is converted at when nobody asks; others keep their training size."""
 
@@ -69,11 +72,20 @@ def load_run(
 def training_summary(config: TrainConfig, run: RunDirectory) -> dict[str, Any]:
     """What the model's metadata says of its training."""
     return {
-        "data": list(config.data),
+        "data": [_shareable(text) for text in config.data],
         "renderer": config.renderer,
         "recipe": config.recipe.digest(),
         "float_steps": config.float_steps,
         "qat_steps": config.qat_steps,
         "seed": config.seed,
-        "validation": run.summary().get("rows", {}),
+        "validation": {
+            name: {metric: round(row[metric], 4) for metric in COLUMNS}
+            for name, row in run.summary().get("rows", {}).items()
+        },
     }
+
+
+def _shareable(source: str) -> str:
+    """A SOURCE without the folders that only its owner has."""
+    kind, _, rest = source.partition(":")
+    return f"{kind}:{Path(rest.partition('?')[0]).name}" if rest else kind

@@ -1,0 +1,101 @@
+"""The shipped model on the shipped sweep, whose true depth the renderer knows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgedepth import baselines, cards
+from edgedepth.capture import infer_depth, read_sweep, register_sweep
+from edgedepth.capture.modelfile import default_model_path, read_model_file
+from edgedepth.capture.runtimes import Runtime, choose
+from edgedepth.evaluate import model_file
+from edgedepth.metrics import depth_metrics
+from edgedepth.protocols import shuffled
+
+ROOT = Path(__file__).resolve().parent.parent
+DESK = ROOT / "edgedepth" / "samples" / "desk"
+LARGEST_BYTES = 1_500_000
+
+
+@pytest.fixture(scope="module")
+def truth_m() -> NDArray[np.float32]:
+    depth = cv2.imread(str(ROOT / "tests" / "golden" / "desk_depth_mm.png"), cv2.IMREAD_UNCHANGED)
+    small = cv2.resize(depth, (640, 480), interpolation=cv2.INTER_NEAREST)
+    return np.where(small > 0, small / np.float32(1000), np.nan).astype(np.float32)
+
+
+def test_every_precision_is_shipped_and_small():
+    files = {read_model_file(p).spec.precision: p for p in cards.shipped_models()}
+    assert {"int8", "fp16", "fp32"} <= set(files)
+    for path in files.values():
+        assert path.stat().st_size <= LARGEST_BYTES
+    assert default_model_path() in files.values()
+    spec = read_model_file().spec
+    assert (spec.height, spec.width, spec.frames, spec.streaming) == (240, 320, 5, True)
+
+
+def test_the_sample_s_depth_is_right(truth_m: NDArray[np.float32]):
+    result = infer_depth(read_sweep(DESK), min_confidence=0.0)
+    scores = depth_metrics(result.depth_m, truth_m)
+    constant = baselines.mean_depth(truth_m.shape, float(np.nanmean(1 / truth_m)))
+    assert scores["mae_dioptres"] < 0.5 * depth_metrics(constant, truth_m)["mae_dioptres"]
+    assert scores["delta1"] > 0.75
+
+
+def test_confidence_tells_good_pixels_from_bad(truth_m: NDArray[np.float32]):
+    result = infer_depth(read_sweep(DESK), min_confidence=0.0)
+    known = np.isfinite(truth_m)
+    ratio = np.maximum(result.depth_m / truth_m, truth_m / result.depth_m)
+    middle = np.median(result.confidence[known])
+    sure = known & (result.confidence > middle)
+    unsure = known & (result.confidence <= middle)
+    assert (ratio[sure] < 1.25).mean() > (ratio[unsure] < 1.25).mean()
+
+
+def test_wrong_focus_distances_ruin_the_answer(truth_m: NDArray[np.float32]):
+    spec = read_model_file().spec
+    stack = register_sweep(read_sweep(DESK), (spec.height, spec.width)).stack
+    contestant = model_file(default_model_path())
+
+    def error(of: Any) -> float:
+        depth = cv2.resize(contestant.predict(of), (640, 480), interpolation=cv2.INTER_AREA)
+        return depth_metrics(depth, truth_m)["mae_dioptres"]
+
+    assert error(shuffled(stack, 0)) > 1.5 * error(stack)
+
+
+def test_one_frame_runs_with_a_warning(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "edgedepth", "infer", DESK / "frame_02.jpg", "-o", tmp_path / "d"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "d" / "report.json").read_text())
+    assert any("frame" in warning for warning in report["warnings"])
+
+
+def test_frame_order_does_not_matter():
+    """The reference stays; the others may come in any order."""
+    sweep = read_sweep(DESK)
+    model = read_model_file()
+    engine = Runtime(model.path, choose("auto"), 2)
+    from dataclasses import replace
+
+    from edgedepth.capture.inference import run_stack
+
+    stack = register_sweep(sweep, (model.spec.height, model.spec.width)).stack
+    turned = replace(stack, frames=(stack.frames[0], *stack.frames[:0:-1]))
+    one, two = run_stack(stack, model, engine), run_stack(turned, model, engine)
+    np.testing.assert_array_equal(one.dioptres, two.dioptres)
