@@ -165,5 +165,5 @@ def test_a_models_metadata_tells_no_paths(tmp_path):
     from edgedepth.models.checkpoint import training_summary
     from edgedepth.rundir import RunDirectory
 
-    config = TrainConfig(data=("procedural", "rgbd:/home/me/rooms?scale=0.001"))
+    config = TrainConfig(data=("procedural", "rgbd:/data/mine/rooms?scale=0.001"))
     assert training_summary(config, RunDirectory(tmp_path))["data"] == ["procedural", "rgbd:rooms"]
