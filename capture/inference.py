@@ -24,12 +24,8 @@ from edgedepth.capture.sweep import Sweep
 from edgedepth.capture.uncalibrated import Ordering, order_frames, relative_position
 from edgedepth.errors import UserError
 from edgedepth.preprocess import ModelInputs, depth_from_output, model_inputs
-from edgedepth.spec import ModelSpec
+from edgedepth.spec import EMPTY_SCORE, ModelSpec
 from edgedepth.stack import FocalStack, Frame
-
-EMPTY_SCORE = -1e4
-"""Score of a memory slot without a frame in a float model: below any score of a frame. An
-integer model has the lowest value of its grid instead."""
 
 FARTHEST_M = 100.0
 """Depth beyond this is written as this: less than 0.01 dioptres is below any sweep's reach."""

@@ -20,6 +20,10 @@ METADATA_NAME = "edgedepth"
 MAX_FRAMES = 16
 """Slots of the streaming state: the most frames that a streaming model combines."""
 
+EMPTY_SCORE = -1e4
+"""Float score of a slot without a frame: far below what any frame scores. On an 8-bit grid an
+empty slot holds the lowest step."""
+
 Precision = Literal["fp32", "fp16", "int8", "dynamic"]
 FocusEncoding = Literal["sweep", "metres"]
 Output = Literal["sweep", "metres"]

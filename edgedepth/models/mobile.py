@@ -31,7 +31,7 @@ from edgedepth.models.layers import (
 )
 from edgedepth.models.network import FocalNetwork, StateTensor
 from edgedepth.preprocess import OUTPUT_RANGE
-from edgedepth.spec import ModelSpec
+from edgedepth.spec import EMPTY_SCORE, ModelSpec
 
 C2, C4, C8, C16 = 12, 24, 48, 64
 """Channels at 1/2, 1/4, 1/8 and 1/16 of the input size."""
@@ -48,9 +48,6 @@ SCORE: Range = (-16.0, 16.0 * 127 / 128)
 
 SCORE_LIMIT = 0.95 * 8 * 127 / 128
 """Training keeps scores within this: nothing is clipped, and an empty slot weighs nothing."""
-
-EMPTY_SCORE = -1e4
-"""Score of a memory slot without a frame where scores have no 8-bit grid to end at."""
 
 CUE_GAIN, CUE_BIAS = 16.0, -8.0
 """Initial score of a cue plane: about 2.5 per unit of log energy, over what training allows."""
