@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from edgedepth.commands.parameters import MODEL_SIZE
 from edgedepth.errors import UserError
 from edgedepth.spec import MAX_FRAMES, Precision
 
@@ -15,18 +15,6 @@ if TYPE_CHECKING:
     from edgedepth.convert.pipeline import Conversion, Options
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-
-
-class Size(click.ParamType):
-    """``WIDTHxHEIGHT`` as (width, height)."""
-
-    name = "WxH"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        match = re.fullmatch(r"(\d+)x(\d+)", str(value))
-        if match is None:
-            self.fail(f"{value} is not a size; write it as 320x240", param, ctx)
-        return int(match.group(1)), int(match.group(2))
 
 
 @click.command()
@@ -37,7 +25,9 @@ class Size(click.ParamType):
 @click.option(
     "--frames", type=click.IntRange(1, MAX_FRAMES), help="Frames of `infer`  [default: 5]"
 )
-@click.option("--size", type=Size(), help="Input size  [default: 320x240, or as trained]")
+@click.option(
+    "--size", type=MODEL_SIZE, metavar="WxH", help="Input size  [default: 320x240, or as trained]"
+)
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
@@ -86,7 +76,7 @@ def convert(
     """
     from edgedepth.convert.pipeline import Options
 
-    width, height = size or (None, None)
+    height, width = size or (None, None)
     options = Options(
         frames=frames,
         height=height,

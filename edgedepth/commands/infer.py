@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from edgedepth.commands.parameters import Size
 
 if TYPE_CHECKING:
     from edgedepth.capture.inference import DepthResult
@@ -16,18 +17,6 @@ if TYPE_CHECKING:
     from edgedepth.capture.sweep import Sweep
 
 STARTED = time.perf_counter()
-
-
-def parse_size(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
-) -> tuple[int, int] | None:
-    """``WxH`` as (height, width)."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", value.strip().lower())
-    if match is None or not all(16 <= int(side) <= 16384 for side in match.groups()):
-        raise click.BadParameter("give width x height, e.g. 1280x960, sides of 16 to 16384")
-    return int(match[2]), int(match[1])
 
 
 @click.command()
@@ -42,7 +31,9 @@ def parse_size(
     default="auto",
     show_default=True,
 )
-@click.option("--size", callback=parse_size, metavar="WxH", help="Size of the depth map.")
+@click.option(
+    "--size", type=Size(16, 16384, "1280x960"), metavar="WxH", help="Size of the depth map."
+)
 @click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--focus", metavar="M,M,...", help="Focus distances in metres; inf is allowed.")
 @click.option("--focus-from", type=click.Choice(["name"]), help="Take them from the file names.")

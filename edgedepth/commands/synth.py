@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from edgedepth.commands.parameters import Size
 from edgedepth.errors import UserError
 
 if TYPE_CHECKING:
     from edgedepth.data.sweep_writer import CameraPreset
-
-
-def parse_size(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
-) -> tuple[int, int] | None:
-    """``WxH`` as (height, width)."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", value.strip().lower())
-    if match is None or not all(64 <= int(side) <= 8192 for side in match.groups()):
-        raise click.BadParameter("give width x height, e.g. 1280x960, sides of 64 to 8192")
-    return int(match[2]), int(match[1])
 
 
 def parse_focus(
@@ -70,7 +58,7 @@ def parse_camera_option(
     help="pixel6pro, pixel3, dered, or focal length, f-number and sensor width.",
 )
 @click.option("--focus", callback=parse_focus, metavar="M,M,...", help="Focus distances in metres.")
-@click.option("--size", callback=parse_size, metavar="WxH", help="Size of the frames.")
+@click.option("--size", type=Size(64, 8192, "1280x960"), metavar="WxH", help="Size of the frames.")
 @click.option("--scenes", type=click.IntRange(1, 100_000), default=1, show_default=True)
 @click.option(
     "--seed", type=click.IntRange(0, 2**40), default=0, show_default=True, help="First scene."

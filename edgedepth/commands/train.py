@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from edgedepth.commands.parameters import MODEL_SIZE
 from edgedepth.errors import UserError
 
 
@@ -37,7 +38,7 @@ from edgedepth.errors import UserError
 @click.option("--steps", type=click.IntRange(1), help="Steps of the float phase.")
 @click.option("--qat-steps", type=click.IntRange(1), help="Steps of the quantization-aware phase.")
 @click.option("--pool-size", type=click.IntRange(1), help="Stacks to render in all.")
-@click.option("--size", help="Input size in training, WxH.")
+@click.option("--size", type=MODEL_SIZE, metavar="WxH", help="Input size in training.")
 @click.option(
     "--renderer",
     type=click.Choice(["edgedepth", "paper"]),
@@ -65,7 +66,7 @@ def train(
     steps: int | None,
     qat_steps: int | None,
     pool_size: int | None,
-    size: str | None,
+    size: tuple[int, int] | None,
     renderer: str | None,
     seed: int | None,
     checkpoint_every: int | None,
@@ -115,25 +116,17 @@ def train(
     click.echo(f"\nnext: edgedepth convert {run_dir}")
 
 
-def _config(preset: str, quick: bool, size: str | None) -> Any:
+def _config(preset: str, quick: bool, size: tuple[int, int] | None) -> Any:
     from edgedepth.config import preset_config
     from edgedepth.config import quick as shorten
 
     config = preset_config(preset)
     if size is not None:
-        width, height = _parse_size(size)
+        height, width = size
         scale = config.recipe.height // config.height
         recipe = replace(config.recipe, height=height * scale, width=width * scale)
         config = replace(config, height=height, width=width, recipe=recipe)
     return shorten(config) if quick else config
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise click.BadParameter("write it as WxH, e.g. 160x128", param_hint="--size") from None
-    return width, height
 
 
 def _refuse_options(context: click.Context) -> None:
