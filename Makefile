@@ -5,7 +5,7 @@ VENV ?= .venv
 # Worker processes of pytest; 0 runs the tests in one process.
 JOBS ?= 2
 # Debian packages that pip cannot bring.
-SYSTEM_PACKAGES = libgl1 libglib2.0-0 chromium-common
+SYSTEM_PACKAGES = libgl1 libglib2.0-0 chromium-common adb
 
 BIN = $(VENV)/bin
 # The constraints were frozen on Python 3.11; another Python takes what pip resolves.
