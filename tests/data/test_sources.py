@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgedepth.data.sources import EVALUATION_SEED, RgbdSource, open_source
+from edgedepth.data.pairs import PairSource
+from edgedepth.data.sources import EVALUATION_SEED, open_source
 from edgedepth.data.survey import contact_sheet, survey
 from edgedepth.errors import UserError
 
@@ -28,7 +29,7 @@ def test_procedural_scenes_come_at_any_size_and_seed() -> None:
 
 def test_rgbd_pairs_are_read(rgbd_folder: Path) -> None:
     source = open_source(f"rgbd:{rgbd_folder}")
-    assert isinstance(source, RgbdSource)
+    assert isinstance(source, PairSource)
     assert source.names() == ["desk1", "desk2", "desk3", "hall"]
     assert not source.endless
     scene = source.scene(1)
@@ -88,7 +89,7 @@ def test_pictures_of_the_same_view_are_brought_to_the_depth_maps_size(tmp_path: 
         ("procedural:5", "unknown data source"),
         ("rgbd:", "unknown data source"),
         ("nyu:FILE.mat", "FILE.mat is not a file"),
-        ("matterport3d:DIR", "sources are procedural"),
+        ("matterport:DIR", "sources are procedural"),
         ("rgbd:{folder}/nowhere", "is not a folder"),
         ("rgbd:{folder}?rgb=*_x.png", "no pair of"),
         ("rgbd:{folder}?scale=much", "scale=much is not a positive number"),
