@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_TICKS_M = (
+TICKS_M = (
     0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8,
     1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0,
 )  # fmt: skip
@@ -44,6 +44,12 @@ def colourise(depth_m: NDArray[np.float32], limits: tuple[float, float]) -> NDAr
     return colours
 
 
+def palette() -> NDArray[np.uint8]:
+    """(256, 3) RGB of the colour map, far to near."""
+    levels = np.arange(256, dtype=np.uint8)[:, None]
+    return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO)[:, 0, ::-1])
+
+
 def ticks(limits: tuple[float, float], room: float) -> list[tuple[float, float]]:
     """(metres, place on the bar) of round distances, far at 0, near at 1, not crowded.
 
@@ -52,7 +58,7 @@ def ticks(limits: tuple[float, float], room: float) -> list[tuple[float, float]]
     """
     far, near = limits
     found: list[tuple[float, float]] = []
-    for metres in _TICKS_M:
+    for metres in TICKS_M:
         place = (1 / metres - far) / (near - far)
         if 0 <= place <= 1 and all(abs(place - p) >= room for _, p in found):
             found.append((metres, place))

@@ -1,10 +1,14 @@
-"""``viewer.html``: one file, no network: tap to refocus, read depth under the pointer."""
+"""``viewer.html``: one file, no network: tap to refocus, read depth under the pointer.
+
+The script and the style are those of the page that ``edgedepth serve`` gives out.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +17,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.capture.inference import DepthResult, in_focus_order
-from edgedepth.capture.picture import colourise
+from edgedepth.capture.picture import TICKS_M, palette
 from edgedepth.capture.uncalibrated import FAR_DIOPTRES, NEAR_DIOPTRES
 
 SIDE = 960
-_PAGE = Path(__file__).with_name("viewer.html")
+_HERE = Path(__file__).parent
+SCRIPT, STYLE = _HERE / "viewer.js", _HERE / "viewer.css"
 
 
 def write_viewer(path: Path, result: DepthResult) -> None:
     """Write a result as a page that needs nothing else."""
-    page = _PAGE.read_text(encoding="utf-8")
-    title = html.escape(result.sweep.folder.name)
-    record = json.dumps(viewer_record(result)).replace("</", "<\\/")
-    path.write_text(page.replace("__TITLE__", title).replace("__DATA__", record), encoding="utf-8")
+    page = (_HERE / "viewer.html").read_text(encoding="utf-8")
+    parts = {
+        "__TITLE__": html.escape(result.sweep.folder.name),
+        "__STYLE__": STYLE.read_text(encoding="utf-8"),
+        "__SCRIPT__": SCRIPT.read_text(encoding="utf-8"),
+        "__DATA__": json.dumps(viewer_record(result)).replace("</", "<\\/"),
+    }
+    page = re.sub("|".join(parts), lambda match: parts[match[0]], page)
+    path.write_text(page, encoding="utf-8")
 
 
 def viewer_record(result: DepthResult) -> dict[str, Any]:
-    """What the page needs: aligned frames far to near, their planes, the packed depth."""
-    stack = in_focus_order(result.registered.stack)
+    """What the page needs: the scene, its pictures and the packed depth."""
+    scene = scene_record(result)
     dioptres = _shrink(result_dioptres(result), cv2.INTER_NEAREST)
     confidence = _shrink(result.confidence, cv2.INTER_AREA)
+    packed = pack_depth(dioptres, confidence, scene["far"], scene["near"])
+    return {
+        **scene,
+        "frames": [_data_url(data, "jpeg") for data in scene_pictures(result)],
+        "depth": _data_url(_encode(packed, ".png"), "png"),
+    }
+
+
+def scene_record(result: DepthResult) -> dict[str, Any]:
+    """What ``viewer.js`` calls the scene: planes and scale in dioptres, colours, ticks."""
+    dioptres = result_dioptres(result)
     known = dioptres[np.isfinite(dioptres)]
-    planes = [float(d) for d in stack.focus_dioptres]
+    planes = sorted(float(d) for d in result.registered.stack.focus_dioptres)
     far = min([*planes, *([float(known.min())] if known.size else [])])
     near = max([*planes, *([float(known.max())] if known.size else []), far + 1e-3])
-    colours = colourise((1 / np.maximum(dioptres, 1e-3)).astype(np.float32), (far, near))
     return {
         "metric": result.metric,
         "far": far,
         "near": near,
         "planes": planes,
-        "frames": [
-            _data_url(_shrink(f.rgb[..., ::-1], cv2.INTER_AREA), ".jpg") for f in stack.frames
-        ],
-        "depth": _data_url(pack_depth(dioptres, confidence, far, near), ".png"),
-        "colour": _data_url(colours, ".jpg"),
+        "palette": base64.b64encode(palette().tobytes()).decode(),
+        "ticks": [metres for metres in TICKS_M if far <= 1 / metres <= near],
     }
+
+
+def scene_pictures(result: DepthResult) -> list[bytes]:
+    """The aligned frames as JPEG, far to near, at most ``SIDE`` pixels on the long side."""
+    stack = in_focus_order(result.registered.stack)
+    return [
+        _encode(_shrink(frame.rgb[..., ::-1], cv2.INTER_AREA), ".jpg") for frame in stack.frames
+    ]
 
 
 def result_dioptres(result: DepthResult) -> NDArray[np.float32]:
@@ -85,7 +110,11 @@ def _shrink(picture: NDArray[Any], how: int) -> NDArray[Any]:
     return small
 
 
-def _data_url(image: NDArray[np.uint8], suffix: str) -> str:
+def _encode(image: NDArray[np.uint8], suffix: str) -> bytes:
     _, data = cv2.imencode(suffix, image)
-    kind = "jpeg" if suffix == ".jpg" else "png"
-    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode()}"
+    encoded: bytes = data.tobytes()
+    return encoded
+
+
+def _data_url(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
