@@ -5,7 +5,7 @@ VENV ?= .venv
 # Worker processes of pytest; 0 runs the tests in one process.
 JOBS ?= 2
 # Debian packages that pip cannot bring.
-SYSTEM_PACKAGES = libgl1 libglib2.0-0 chromium-common adb
+SYSTEM_PACKAGES = libgl1 libglib2.0-0 chromium adb
 
 BIN = $(VENV)/bin
 # The constraints were frozen on Python 3.11; another Python takes what pip resolves.
@@ -60,6 +60,7 @@ tools: ## install the system packages that the tests need (Debian, Ubuntu)
 	  dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$name"; \
 	done; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v npm >/dev/null || missing="$$missing npm"; \
 	if [ -z "$$missing" ]; then echo "system packages: all there"; exit 0; fi; \
 	sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -q && \
