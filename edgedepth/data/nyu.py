@@ -2,21 +2,27 @@
 
 1449 pictures of 640x480 with Kinect depth (Silberman et al., "Indoor Segmentation and Support
 Inference from RGBD Images", ECCV 2012). MATLAB stores arrays column by column, so pictures
-come out of the file lying on their side.
+come out of the file lying on their side. ``nyu:FILE.mat?split=train`` and ``?split=test`` take the
+official halves of 795 and 654.
 """
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 
+from edgedepth.data.pairs import named
 from edgedepth.data.scenes import RgbdScene
 from edgedepth.errors import UserError
+
+SCENES = 1449
+SPLITS = ("train", "test", "all")
 
 
 @dataclass(frozen=True)
@@ -73,14 +79,29 @@ def scene_name(index: int) -> str:
     return f"nyu_{index:05d}"
 
 
+def test_split() -> frozenset[int]:
+    """Scenes of the official test half, counted from 0."""
+    text = resources.files("edgedepth.data").joinpath("nyu_test_split.txt").read_text()
+    spans = " ".join(line for line in text.splitlines() if not line.startswith("#")).split()
+    ends = [tuple(int(n) for n in span.split("-")) for span in spans]
+    return frozenset(i for end in ends for i in range(end[0] - 1, end[-1]))
+
+
 def open_nyu(
-    text: str, path: Path, include: Collection[str] | None, exclude: Collection[str]
+    text: str, rest: str, include: Collection[str] | None, exclude: Collection[str]
 ) -> NyuSource:
     """Open the labelled set.
+
+    Args:
+        text: what the user typed.
+        rest: the same without its kind: ``FILE.mat`` or ``FILE.mat?split=train``.
+        include, exclude: names of scenes, ``*`` allowed.
 
     Raises:
         UserError: h5py is missing, the file is not the labelled set, or no scene is left.
     """
+    name, _, query = rest.partition("?")
+    path = Path(name).expanduser()
     if not path.is_file():
         raise UserError(f"{path} is not a file", "give nyu: the path of nyu_depth_v2_labeled.mat")
     with _open(path) as file:
@@ -88,26 +109,40 @@ def open_nyu(
         count = _count(images, 4)
         if count == 0 or count != _count(depths, 3):
             raise UserError(f"{path} holds no images and depths", "give nyu_depth_v2_labeled.mat")
-    kept = [
+    kept = tuple(
         i
-        for i in range(count)
-        if (include is None or _named(i, include)) and not _named(i, exclude)
-    ]
+        for i in _half(text, path, query, count)
+        if (include is None or named(scene_name(i), include)) and not named(scene_name(i), exclude)
+    )
     if not kept:
         raise UserError(
             f"{path}: none of {count} scenes is left", "check the names to keep or leave out"
         )
-    return NyuSource(text, path, tuple(kept))
+    return NyuSource(text, path, kept)
+
+
+def _half(text: str, path: Path, query: str, count: int) -> list[int]:
+    """Scenes that the query asks for."""
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    split = options.pop("split", "all")
+    if options or split not in SPLITS:
+        wrong = f"{next(iter(options))!r}" if options else f"split={split}"
+        raise UserError(f"{text}: unknown option {wrong}", f"give split={'|'.join(SPLITS)}")
+    if split == "all":
+        return list(range(count))
+    if count != SCENES:
+        raise UserError(
+            f"{path} holds {count} scenes; the official split is one of {SCENES}",
+            "give nyu_depth_v2_labeled.mat as published, or leave split= out",
+        )
+    held = test_split()
+    return [i for i in range(count) if (i in held) == (split == "test")]
 
 
 def _count(array: Any, dimensions: int) -> int:
     """Scenes in one of the file's arrays, 0 if it is not what it should be."""
     shape: tuple[int, ...] = getattr(array, "shape", ())
     return shape[0] if len(shape) == dimensions else 0
-
-
-def _named(index: int, patterns: Collection[str]) -> bool:
-    return any(fnmatch.fnmatchcase(scene_name(index), pattern) for pattern in patterns)
 
 
 def _open(path: Path) -> Any:

@@ -124,8 +124,8 @@ def open_source(
     """Open what the user calls a SOURCE.
 
     Args:
-        text: ``procedural``, ``desk``, ``nyu:FILE.mat``, ``nyu-raw:DIR``, ``matterport3d:DIR`` or
-            ``rgbd:DIR``; with other file names,
+        text: ``procedural``, ``desk``, ``nyu:FILE.mat`` or ``nyu:FILE.mat?split=train``,
+            ``nyu-raw:DIR``, ``matterport3d:DIR`` or ``rgbd:DIR``; with other file names,
             ``rgbd:DIR?rgb=*_color.png&depth=*_depth.png&scale=0.001`` (metres per unit).
         include, exclude: names of scenes, ``*`` allowed; what remains is the source.
 
@@ -139,9 +139,9 @@ def open_source(
         return DeskSource()
     if kind == "rgbd" and rest:
         return open_rgbd(text, rest, include, exclude)
-    path = Path(rest).expanduser()
     if kind == "nyu" and rest:
-        return open_nyu(text, path, include, exclude)
+        return open_nyu(text, rest, include, exclude)
+    path = Path(rest).expanduser()
     if kind == "nyu-raw" and rest:
         return open_nyu_raw(text, path, include, exclude)
     if kind == "matterport3d" and rest:

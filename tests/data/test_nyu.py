@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgedepth.data.nyu import test_split as split
 from edgedepth.data.recipe import Recipe, random_stack
 from edgedepth.data.sources import open_source
 from edgedepth.errors import UserError
@@ -69,4 +70,42 @@ def test_bad_files(tmp_path: Path) -> None:
 def test_without_h5py_the_way_out_is_named(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(UserError, match="pip install h5py"):
+        open_source(f"nyu:{labelled}")
+
+
+def test_the_official_split_is_shipped() -> None:
+    held = split()
+    assert len(held) == 654
+    assert min(held) == 0
+    assert max(held) == 1448
+    assert {8, 13, 1425} & held == {8, 13}
+    assert not {2, 3, 7, 9} & held
+
+
+def test_halves_of_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "whole.mat"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", (1449, 3, 8, 6), "u1")
+        file.create_dataset("depths", (1449, 8, 6), "f4")
+    train, test = (open_source(f"nyu:{path}?split={half}") for half in ("train", "test"))
+    assert (len(train), len(test)) == (795, 654)
+    names = {"nyu_00000", "nyu_00002"}
+    assert names & {train.scene(0).name, test.scene(0).name} == names
+    assert len(open_source(f"nyu:{path}")) == 1449
+
+
+def test_a_split_that_is_not_there(labelled: Path) -> None:
+    with pytest.raises(UserError, match=r"holds 3 scenes; the official split is one of 1449"):
+        open_source(f"nyu:{labelled}?split=train")
+    with pytest.raises(UserError, match=r"split=val.*train\|test\|all"):
+        open_source(f"nyu:{labelled}?split=val")
+    with pytest.raises(UserError, match="unknown option 'half'"):
+        open_source(f"nyu:{labelled}?half=test")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.6, 0.95])
+def test_a_truncated_file(labelled: Path, share: float) -> None:
+    whole = labelled.read_bytes()
+    labelled.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(UserError, match=r"nyu.mat cannot be read.*truncated"):
         open_source(f"nyu:{labelled}")
