@@ -21,6 +21,8 @@ VERBS = {
     "bench": "Measure latency with what is needed to believe it.",
     "synth": "Render focal sweeps from scenes with depth.",
     "data": "Say and show what a data source holds.",
+    "serve": "Give a phone's browser a page that runs the model.",
+    "calibrate": "Measure a camera: its blur, how true its distances are.",
     "models": "List the models that are shipped.",
 }
 """Verb -> one-line help. ``edgedepth.commands.<verb>`` defines a click command of that name."""
