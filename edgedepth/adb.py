@@ -17,6 +17,10 @@ from pathlib import Path
 
 from edgedepth.errors import UserError
 
+DEMO_APP = "org.edgedepth.demo"
+DEMO_FILES = f"/sdcard/Android/data/{DEMO_APP}/files"
+"""What the demo app keeps where a computer can fetch it."""
+
 TIMEOUT_S = 60.0
 TRANSFER_TIMEOUT_S = 300.0
 

@@ -33,7 +33,7 @@ DENIED = (
 
 Answer = tuple[str, int, str, str]
 
-_SCRIPT = """#!{python}
+_SCRIPT = """#!{python} -IS
 import json, re, shutil, sys, time
 from pathlib import Path
 HOME = Path({home!r})

@@ -74,10 +74,12 @@ class Point:
 
 
 def points(record: Record) -> list[Point]:
-    """The models of a result that has scores, fastest first."""
+    """The models of a result that have scores, fastest first."""
     errors = {row["name"]: row["mae_dioptres"] for row in record["accuracy"]["rows"]}
     found = []
     for model in record["models"]:
+        if model["file"] not in errors:
+            continue
         fastest = min(c["latency_s"]["p50"] for c in record["cells"] if c["model"] == model["file"])
         found.append(Point(model["file"], fastest, errors[model["file"]], model["bytes"]))
     return sorted(found, key=lambda p: p.seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from edgedepth.capture.modelfile import ModelFile
 from edgedepth.capture.runtimes import Name, choose
@@ -13,6 +13,7 @@ from edgedepth.errors import UserError
 from edgedepth.spec import ModelSpec
 
 Mode = Literal["unrolled", "streaming"]
+Delegate = Literal["cpu", "gpu"]
 MOST_THREADS = 64
 
 
@@ -21,27 +22,33 @@ class Cell:
     """One combination.
 
     Attributes:
+        runtime: as ``--runtime`` names it; on a phone the app's.
         xnnpack: whether the runtime may use its fast kernels.
         mode: ``"unrolled"``: one call for the whole stack; ``"streaming"``: one per frame, then
             the decoding.
         frames: N, the composite of a model that wants one included.
+        delegate: ``"cpu"``, or ``"gpu"`` on a phone.
     """
 
     model: ModelFile
-    runtime: Name
+    runtime: str
     xnnpack: bool
     threads: int
     mode: Mode
     frames: int
+    delegate: Delegate = "cpu"
 
     @property
     def label(self) -> str:
         """Short and unambiguous among one benchmark's cells."""
         kernels = "" if self.xnnpack else ", no XNNPACK"
-        return (
-            f"{self.model.path.stem}, {self.runtime}{kernels}, "
-            f"{self.threads} thread{'s' if self.threads > 1 else ''}, {self.mode}"
-        )
+        where = "GPU" if self.delegate == "gpu" else threads_in_words(self.threads)
+        return f"{self.model.path.stem}, {self.runtime}{kernels}, {where}, {self.mode}"
+
+
+def threads_in_words(count: int) -> str:
+    """With the right plural."""
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def modes(spec: ModelSpec, frames: int) -> list[Mode]:
@@ -56,7 +63,7 @@ def modes(spec: ModelSpec, frames: int) -> list[Mode]:
 
 def make_cells(
     models: Sequence[tuple[ModelFile, int]],
-    runtimes: Sequence[Name],
+    runtimes: Sequence[str],
     kernels: Sequence[bool],
     threads: Sequence[int],
 ) -> list[Cell]:
@@ -96,6 +103,18 @@ def parse_runtimes(text: str) -> list[Name]:
     return list(dict.fromkeys(choose(part.strip()) for part in text.split(",")))
 
 
+def parse_delegates(text: str) -> list[Delegate]:
+    """``"cpu,gpu"`` as a list.
+
+    Raises:
+        ValueError: something else.
+    """
+    names = dict.fromkeys(part.strip() for part in text.split(","))
+    if not names.keys() <= set(get_args(Delegate)):
+        raise ValueError("delegates are cpu and gpu")
+    return list(names)  # type: ignore[arg-type]
+
+
 def require_distinct(paths: Iterable[Path]) -> None:
     """Results go by file name, so two models must not share one.
 
@@ -120,6 +139,7 @@ def cell_record(cell: Cell, version: str) -> dict[str, Any]:
         "runtime_version": version,
         "xnnpack": cell.xnnpack,
         "threads": cell.threads,
+        "delegate": cell.delegate,
         "mode": cell.mode,
         "frames": cell.frames,
     }

@@ -9,7 +9,7 @@ from edgedepth.bench import stats, table
 from edgedepth.bench.children import Record
 from edgedepth.errors import UserError
 
-Key = tuple[str, str, bool, int, str, int]
+Key = tuple[str, str, bool, int, str, int, str]
 PEAK_LIMIT = 0.05
 """The yardstick's change from which the machine itself is said to differ."""
 
@@ -33,6 +33,7 @@ def key_of(cell: Record) -> Key:
         cell["threads"],
         cell["mode"],
         cell["frames"],
+        cell["delegate"],
     )
 
 
@@ -63,7 +64,7 @@ def _pair(a: Record, b: Record) -> Pair:
 
 def _label(cell: Record) -> str:
     kernels = "" if cell["xnnpack"] else " no XNNPACK"
-    what = f"{cell['model']} {cell['runtime']}{kernels} {table.threads(cell)}"
+    what = f"{cell['model']} {cell['runtime']}{kernels} {table.place(cell)}"
     return f"{what} {cell['mode']} N={cell['frames']}"
 
 

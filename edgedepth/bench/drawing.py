@@ -1,10 +1,14 @@
-"""What the pictures share: canvas, text, colours (BGR), ticks."""
+"""What the pictures share: canvas, text, colours (BGR), ticks, writing."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from edgedepth.errors import UserError
 
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -36,3 +40,21 @@ def canvas(height: int, title: str, subtitle: str) -> Picture:
     put_text(picture, title, (24, 32), 0.7)
     put_text(picture, subtitle, (24, 56), 0.45)
     return picture
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Write a picture as PNG, whole or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    done, data = cv2.imencode(".png", picture)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        if not done:
+            raise OSError(0, "the picture cannot be encoded")
+        temporary.write_bytes(data.tobytes())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path} ({error.strerror})", "choose another place") from None

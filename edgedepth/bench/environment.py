@@ -27,6 +27,8 @@ BUSY_CORES = 0.15
 """Cores that others kept busy meanwhile, from which the figures are doubtful."""
 STOLEN = 0.01
 """Share of the time that the hypervisor gave to others."""
+THROTTLED_STATUS = 2
+"""Android's thermal status "moderate", from which on it slows down."""
 SLOWER_CLOCK = 0.9
 """A clock below this share of its value at the start counts as throttled."""
 
@@ -123,6 +125,12 @@ def commit() -> str | None:
         return None
 
 
+NOT_READ: Record = dict.fromkeys(
+    ("load_1min", "clock_mhz", "temperature_c", "throttle_events", "thermal_status")
+)
+"""What :func:`readings` gives where nothing can be read."""
+
+
 def readings(root: Path = ROOT) -> Record:
     """What changes: load, clock, temperature, throttle events."""
     load = _read(root / "proc/loadavg")
@@ -133,6 +141,7 @@ def readings(root: Path = ROOT) -> Record:
         root, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count"
     )
     return {
+        **NOT_READ,
         "load_1min": float(load.split()[0]) if load else None,
         "clock_mhz": round(max(megahertz), 1) if megahertz else None,
         "temperature_c": max(heat) / 1000 if heat else None,
@@ -210,6 +219,9 @@ def warnings(cores: int, before: Record, after: Record, others: Neighbours) -> l
     events = before["throttle_events"], after["throttle_events"]
     if None not in events and events[1] > events[0]:
         found.append(f"throttled: the CPU slowed down for heat {events[1] - events[0]} times")
+    heat = [r["thermal_status"] for r in (before, after) if r["thermal_status"] is not None]
+    if heat and max(heat) >= THROTTLED_STATUS:
+        found.append(f"throttled: the phone's thermal status was {max(heat)} of 6")
     return found
 
 

@@ -19,7 +19,6 @@ from edgedepth.bench.inputs import Pictures
 from edgedepth.bench.peak import ARITHMETIC, Kind, write_peak_model
 from edgedepth.bench.running import save_inputs
 from edgedepth.capture.modelfile import ModelFile
-from edgedepth.capture.runtimes import Name
 from edgedepth.errors import UserError
 
 JOB_ROUNDS = 3
@@ -37,10 +36,11 @@ class Plan:
         warmup: runs before them in every process.
         sustain_s: keep the first combination busy for so long afterwards.
         cross_check: let LiteRT's own tool measure beside us.
+        profile: first of all, the time per kind of operator.
     """
 
     models: tuple[ModelFile, ...]
-    runtimes: tuple[Name, ...]
+    runtimes: tuple[str, ...]
     kernels: tuple[bool, ...]
     threads: tuple[int, ...]
     runs: int
@@ -48,6 +48,7 @@ class Plan:
     warmup: int
     sustain_s: float = 0.0
     cross_check: bool = False
+    profile: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Measured:
         jobs: (model's file name) -> answers of the whole job.
         checks: index into ``cells`` -> answers of LiteRT's own tool.
         curve: of the sustained run.
+        profiles: index into ``cells`` -> answer of LiteRT's profiler.
+        doubts: warnings beyond those that the readings give.
     """
 
     plan: Plan
@@ -82,6 +85,8 @@ class Measured:
     after: Record
     neighbours: environment.Neighbours
     source: str
+    profiles: dict[int, Record] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
 
 Tick = Callable[[str], None]
@@ -100,6 +105,7 @@ def run_plan(plan: Plan, pictures: Pictures, tick: Tick = lambda _: None) -> Mea
         peaks = _peak_jobs(plan, Path(folder))
         whole = _whole_jobs(plan, pictures)
         checks = _check_jobs(plan, cells)
+        profiles = _profiles(plan, cells, tick)
         clock = environment.cpu_time()
         every = [*(job for _, job in cells), *peaks.values(), *checks.values()]
         _rounds(plan, every, list(whole.values()), tick)
@@ -117,6 +123,7 @@ def run_plan(plan: Plan, pictures: Pictures, tick: Tick = lambda _: None) -> Mea
         environment.readings(),
         others,
         pictures.source,
+        profiles,
     )
 
 
@@ -137,7 +144,8 @@ def steps(plan: Plan, pictures: Pictures) -> int:
     jobs = len(plan.models) * min(plan.rounds, JOB_ROUNDS) if pictures.sweep else 0
     peaks = len(kinds) * len(plan.threads)
     checks = sum(map(crosscheck.applies, cells)) if plan.cross_check else 0
-    return plan.rounds * (len(cells) + peaks + checks) + jobs + (1 if plan.sustain_s else 0)
+    once = (1 if plan.sustain_s else 0) + sum(map(_can_profile, cells)) * plan.profile
+    return plan.rounds * (len(cells) + peaks + checks) + jobs + once
 
 
 def _cells(plan: Plan, pictures: Pictures) -> list[Cell]:
@@ -247,6 +255,24 @@ def _sustained(plan: Plan, cells: list[tuple[Cell, Job]], tick: Tick) -> list[Re
     task: dict[str, Any] = {**job.task, "sustain_s": plan.sustain_s}
     curve: list[Record] = run_child(task, plan.sustain_s + TIMEOUT_S)["curve"]
     return curve
+
+
+def _can_profile(cell: Cell) -> bool:
+    """Only LiteRT has a profiler that can be reached from here."""
+    return cell.runtime == "litert" and cell.xnnpack
+
+
+def _profiles(plan: Plan, cells: list[tuple[Cell, Job]], tick: Tick) -> dict[int, Record]:
+    if not plan.profile:
+        return {}
+    found = {}
+    for index, (cell, job) in enumerate(cells):
+        if _can_profile(cell):
+            tick(f"profile: {cell.label}")
+            found[index] = run_child({**job.task, "kind": "profile"})
+    if not found:
+        raise UserError("only LiteRT with XNNPACK gives a profile", "add --runtime litert")
+    return found
 
 
 def require_models(models: Sequence[ModelFile]) -> None:

@@ -4,7 +4,6 @@ curve, error against latency."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -27,7 +26,6 @@ from edgedepth.bench.drawing import (
     put_text,
 )
 from edgedepth.bench.pareto import draw_pareto
-from edgedepth.errors import UserError
 
 ROW, BOTTOM, LEFT = 46, 70, 500
 CURVE_HEIGHT = 330
@@ -41,26 +39,6 @@ def draw(record: Record) -> Picture:
     if record["accuracy"]:
         parts.append(draw_pareto(record))
     return np.concatenate(parts)
-
-
-def write_picture(path: Path, record: Record) -> None:
-    """Write the picture as PNG, whole or not at all.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    done, data = cv2.imencode(".png", draw(record))
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        if not done:
-            raise OSError(0, "the picture cannot be encoded")
-        temporary.write_bytes(data.tobytes())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(
-            f"cannot write {path} ({error.strerror})", "choose another place with --picture"
-        ) from None
 
 
 def _distributions(record: Record) -> Picture:
@@ -102,7 +80,8 @@ def label_of(cell: Record) -> str:
     """A combination in few words."""
     kernels = "" if cell["xnnpack"] else " (no XNNPACK)"
     name = cell["model"].removesuffix(".tflite")
-    return f"{name}  {cell['runtime']}{kernels}  {cell['threads']}t  {cell['mode']}"
+    where = "GPU" if cell["delegate"] == "gpu" else f"{cell['threads']}t"
+    return f"{name}  {cell['runtime']}{kernels}  {where}  {cell['mode']}"
 
 
 def _row(picture: Picture, cell: Record, y: int, across: float, seed: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -59,6 +60,13 @@ def make_record(measured: Measured, options: Record, accuracy: Record | None = N
                 _job(name, answers, measured) for name, answers in measured.jobs.items() if answers
             ],
             "sustained": _sustained(measured),
+            "profiles": [
+                {
+                    **cell_record(measured.cells[index][0], measured.cells[index][1][0]["version"]),
+                    **answer,
+                }
+                for index, answer in measured.profiles.items()
+            ],
             "accuracy": accuracy,
             "warnings": _warnings(measured, cells),
         }
@@ -192,6 +200,7 @@ def _warnings(measured: Measured, cells: list[Record]) -> list[str]:
     found = environment.warnings(
         measured.machine["cores"], measured.before, measured.after, measured.neighbours
     )
+    found += measured.doubts
     for (cell, _), record in zip(measured.cells, cells, strict=True):
         latency = record["latency_s"]
         if latency["throttled"]:
@@ -226,16 +235,25 @@ def _rounded(value: Any, digits: int = 7) -> Any:
     return value
 
 
+_NUMBERS = re.compile(r"\[\s+((?:[-+.\deE]+,?\s+)+)\]")
+
+
+def to_json(record: Record) -> str:
+    """JSON with a line per thing, but lists of numbers in one."""
+    text = json.dumps(record, indent=1)
+    return _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
+
+
 def write_record(path: Path, record: Record) -> None:
     """Write a result, whole or not at all.
 
     Raises:
         UserError: it cannot be written.
     """
-    text = json.dumps(record, indent=1)
+    text = to_json(record)
     temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -259,4 +277,27 @@ def read_record(path: Path) -> Record:
         raise UserError(f"{path} is not JSON", advice) from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise UserError(f"{path} is not of schema {SCHEMA}", advice)
+    missing = _missing(record)
+    if missing:
+        raise UserError(f"{path} is incomplete: it has no {missing}", advice)
     return record
+
+
+REQUIRED = ("environment", "models", "input", "peaks", "cells", "warnings")
+REQUIRED_OF_CELLS = (
+    "model", "runtime", "xnnpack", "threads", "delegate", "mode", "frames", "latency_s",
+    "samples_s",
+)  # fmt: skip
+
+
+def _missing(record: Record) -> str:
+    """The first thing that a comparison needs and a result lacks; empty if there is none."""
+    cells = record.get("cells")
+    rows = cells if isinstance(cells, list) else []
+    lacking = [name for name in REQUIRED if name not in record]
+    lacking += [
+        n for row in rows for n in REQUIRED_OF_CELLS if not isinstance(row, dict) or n not in row
+    ]
+    if not rows:
+        lacking.append("cells")
+    return lacking[0] if lacking else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgedepth.bench.accuracy import FIGURES, frontier, points
+from edgedepth.bench.cells import threads_in_words
 from edgedepth.bench.children import Record
 
 COLUMNS = (
@@ -24,7 +25,7 @@ def _row(cell: Record) -> list[str]:
     return [
         cell["model"].removesuffix(".tflite"),
         f"{cell['runtime']} {cell['runtime_version']}{kernels}",
-        str(cell["threads"]),
+        "GPU" if cell["delegate"] == "gpu" else str(cell["threads"]),
         f"{cell['mode']}, N={cell['frames']}",
         _ms(latency["p50"]),
         f"{_ms(latency['low'])} to {_ms(latency['high'])}",
@@ -100,6 +101,7 @@ def terminal(record: Record) -> str:
     parts += [_job_line(job) for job in record["jobs"]]
     if record["sustained"]:
         parts.append(_sustained_line(record["sustained"]))
+    parts += [text for found in record["profiles"] for text in _profile_lines(found)]
     if record["accuracy"]:
         parts += ["", accuracy_head(record), aligned(SCORES, score_rows(record), left=(0,))]
     parts += [f"warning  {text}" for text in record["warnings"]]
@@ -121,21 +123,21 @@ def machine_line(record: Record) -> str:
     return f"machine  {', '.join(facts)}"
 
 
-def threads(of: Record) -> str:
-    """In words, with the right plural."""
-    return f"{of['threads']} thread{'s' if of['threads'] > 1 else ''}"
+def place(of: Record) -> str:
+    """Where it ran: on so many threads, or on the GPU."""
+    return "GPU" if of.get("delegate") == "gpu" else threads_in_words(of["threads"])
 
 
 def _peak_line(peak: Record) -> str:
     return (
-        f"peak     {peak['arithmetic']}, {threads(peak)}: {peak['gmac_per_s']:.0f} GMAC/s "
+        f"peak     {peak['arithmetic']}, {place(peak)}: {peak['gmac_per_s']:.0f} GMAC/s "
         "(3x3 convolution, 256 channels, LiteRT)"
     )
 
 
 def _stream_line(cell: Record) -> str:
     return (
-        f"stream   {cell['model']}, {cell['runtime']}, {threads(cell)}: "
+        f"stream   {cell['model']}, {cell['runtime']}, {place(cell)}: "
         f"{_ms(cell['per_frame_s']['p50'])} ms per frame, "
         f"{_ms(cell['after_last_frame_s']['p50'])} ms after the last"
     )
@@ -144,7 +146,7 @@ def _stream_line(cell: Record) -> str:
 def _check_line(cell: Record) -> str:
     check = cell["cross_check"]
     return (
-        f"check    {cell['model']}, {threads(cell)}: {check['tool']} {_ms(check['p50_s'])} ms; "
+        f"check    {cell['model']}, {place(cell)}: {check['tool']} {_ms(check['p50_s'])} ms; "
         f"ours is {check['ratio']:.2f} of it, round by round"
     )
 
@@ -152,7 +154,7 @@ def _check_line(cell: Record) -> str:
 def _job_line(job: Record) -> str:
     stages = ", ".join(f"{name} {1e3 * value:.0f}" for name, value in job["stages_s"].items())
     return (
-        f"job      {job['model']}, {job['frames']} frames, {threads(job)}: "
+        f"job      {job['model']}, {job['frames']} frames, {place(job)}: "
         f"{1e3 * job['total_s']:.0f} ms from the start of the process ({stages}), "
         f"{job['peak_memory_bytes'] / 1e6:.0f} MB"
     )
@@ -164,6 +166,33 @@ def _sustained_line(sustained: Record) -> str:
         f"last third {100 * sustained['drift']:+.1f} % against the first"
         f"{', THROTTLED' if sustained['throttled'] else ''}"
     )
+
+
+PROFILE_ROWS = 12
+PROFILE = ("operators", "by", "count", "ms", "share")
+
+
+def _profile_lines(found: Record) -> list[str]:
+    """The slowest kinds of operators, a table per signature."""
+    lines = []
+    for signature, rows in found["signatures"].items():
+        total = sum(row["seconds"] for row in rows)
+        lines += ["", f"profile  {found['model']}, {place(found)}, {signature}: {_ms(total)} ms"]
+        lines.append(aligned(PROFILE, profile_rows(rows), left=(0, 1)))
+    return lines
+
+
+def profile_rows(rows: Sequence[Record]) -> list[list[str]]:
+    """Kinds of operators as text, in the order of ``PROFILE``; what is small is added up."""
+    shown, rest = rows[:PROFILE_ROWS], rows[PROFILE_ROWS:]
+    lines = [
+        [r["kind"], r["by"], str(r["count"]), _ms(r["seconds"]), f"{100 * r['share']:.0f} %"]
+        for r in shown
+    ]
+    if rest:
+        count, seconds, share = (sum(r[key] for r in rest) for key in ("count", "seconds", "share"))
+        lines.append(["others", "", str(count), _ms(seconds), f"{100 * share:.0f} %"])
+    return lines
 
 
 def markdown(record: Record) -> str:

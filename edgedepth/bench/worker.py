@@ -114,7 +114,18 @@ def whole_job(task: Record) -> Record:
     return {"stages_s": stages, "peak_bytes": rss_peak_bytes(), "frames": len(read)}
 
 
-KINDS: dict[str, Callable[[Record], Record]] = {"cell": measure, "job": whole_job}
+def profiled(task: Record) -> Record:
+    """Time per kind of operator."""
+    from edgedepth.bench.profile import profile
+
+    return profile(task)
+
+
+KINDS: dict[str, Callable[[Record], Record]] = {
+    "cell": measure,
+    "job": whole_job,
+    "profile": profiled,
+}
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ def result(**changes: Any) -> Record:
         "runtime": "litert",
         "xnnpack": True,
         "threads": 1,
+        "delegate": "cpu",
         "mode": "unrolled",
         "frames": 5,
         "latency_s": {"p50": 0.0102},
@@ -114,7 +115,13 @@ def test_the_command(bench: Bench, tmp_path: Path) -> None:
     assert "slower" in done.stdout
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"schema": "edgedepth-bench/9"}'])
+INCOMPLETE = json.dumps(result(cells=[{"model": "a.tflite"}]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[1]", '{"schema": "edgedepth-bench/9"}', '{"schema": "edgedepth-bench/1"}', INCOMPLETE],
+)
 def test_not_a_result(bench: Bench, tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(json.dumps(result()))
     (tmp_path / "b.json").write_text(text)

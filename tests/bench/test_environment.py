@@ -61,6 +61,7 @@ def test_readings(root: Path) -> None:
         "clock_mhz": 3100.0,
         "temperature_c": 67.5,
         "throttle_events": 7,
+        "thermal_status": None,
     }
 
 
@@ -97,7 +98,12 @@ def test_neighbours_are_what_is_not_ours() -> None:
     assert environment.neighbours(before, unknown, 2) == Neighbours(None, None)
 
 
-CALM = {"load_1min": 0.2, "clock_mhz": 3000.0, "temperature_c": 50.0, "throttle_events": 7}
+CALM = environment.NOT_READ | {
+    "load_1min": 0.2,
+    "clock_mhz": 3000.0,
+    "temperature_c": 50.0,
+    "throttle_events": 7,
+}
 ALONE = Neighbours(0.02, 0.0)
 
 
