@@ -2,7 +2,12 @@ package org.edgedepth.core;
 
 /** Laying a frame over the reference. */
 final class Warp {
-    private static final double SHARPNESS = -0.75;
+    private static final float SHARPNESS = -0.75f;
+    private static final int PLACE_BITS = 10;
+    private static final int TABLE_BITS = 5;
+    private static final int TABLE_MASK = (1 << TABLE_BITS) - 1;
+    private static final int WEIGHT_BITS = 15;
+    private static final int[][] WEIGHTS = weightTable();
 
     private Warp() {}
 
@@ -45,69 +50,129 @@ final class Warp {
         return frame.data[clip((int) Math.rint(y), frame.height) * frame.width + column];
     }
 
-    /** A picture warped by bicubic interpolation (a = -0.75), its border repeated outwards. */
+    /**
+     * A picture warped by bicubic interpolation (a = -0.75), its border repeated outwards.
+     *
+     * <p>In OpenCV's fixed point: 32 places between two pixels, weights of 15 bits that add up.
+     */
     static Rgb cubic(Rgb frame, Similarity motion) {
         int height = frame.height;
         int width = frame.width;
         Rgb warped = new Rgb(height, width);
-        float[] across = new float[4];
-        float[] down = new float[4];
+        Places places = new Places(motion, height, width, PLACE_BITS - TABLE_BITS);
         int[] columns = new int[4];
         for (int row = 0; row < height; row++) {
             for (int column = 0; column < width; column++) {
-                double x = steps(motion.frameX(column, row, height, width));
-                double y = steps(motion.frameY(column, row, height, width));
-                int left = (int) Math.floor(x) - 1;
-                int top = (int) Math.floor(y) - 1;
-                weights(x - left - 1, across);
-                weights(y - top - 1, down);
+                int x = places.x(row, column);
+                int y = places.y(row, column);
+                int[] weights = WEIGHTS[(y & TABLE_MASK) << TABLE_BITS | (x & TABLE_MASK)];
+                int top = (y >> TABLE_BITS) - 1;
                 for (int k = 0; k < 4; k++) {
-                    columns[k] = Rgb.CHANNELS * clip(left + k, width);
+                    columns[k] = Rgb.CHANNELS * clip((x >> TABLE_BITS) - 1 + k, width);
                 }
                 int target = Rgb.CHANNELS * (row * width + column);
                 for (int channel = 0; channel < Rgb.CHANNELS; channel++) {
-                    float sum = 0;
-                    for (int k = 0; k < 4; k++) {
-                        int base = Rgb.CHANNELS * width * clip(top + k, height) + channel;
-                        float line = 0;
-                        for (int i = 0; i < 4; i++) {
-                            line += across[i] * (frame.data[base + columns[i]] & 0xFF);
-                        }
-                        sum += down[k] * line;
+                    int sum = 1 << (WEIGHT_BITS - 1);
+                    for (int k = 0; k < 16; k++) {
+                        int base = Rgb.CHANNELS * width * clip(top + (k >> 2), height) + channel;
+                        sum += weights[k] * (frame.data[base + columns[k & 3]] & 0xFF);
                     }
-                    warped.data[target + channel] = Resize.toByte(sum);
+                    int value = sum >> WEIGHT_BITS;
+                    warped.data[target + channel] = (byte) Math.min(255, Math.max(0, value));
                 }
             }
         }
         return warped;
     }
 
-    /** OpenCV interpolates at 32 places between two pixels. */
-    private static double steps(double place) {
-        return Math.rint(place * 32) / 32;
+    /** The sixteen weights for each of 32 x 32 places between pixels; each set adds up to one. */
+    private static int[][] weightTable() {
+        int side = 1 << TABLE_BITS;
+        int[][] table = new int[side * side][];
+        for (int down = 0; down < side; down++) {
+            for (int across = 0; across < side; across++) {
+                table[down * side + across] = weights(line(down), line(across));
+            }
+        }
+        return table;
     }
 
-    private static void weights(double share, float[] weights) {
-        double s = share + 1;
-        weights[0] = (float) (((SHARPNESS * s - 5 * SHARPNESS) * s + 8 * SHARPNESS) * s - 4 * SHARPNESS);
-        s = share;
-        weights[1] = (float) (((SHARPNESS + 2) * s - (SHARPNESS + 3)) * s * s + 1);
-        s = 1 - share;
-        weights[2] = (float) (((SHARPNESS + 2) * s - (SHARPNESS + 3)) * s * s + 1);
+    private static int[] weights(float[] down, float[] across) {
+        int[] weights = new int[16];
+        int left = 1 << WEIGHT_BITS;
+        for (int k = 0; k < 16; k++) {
+            weights[k] = (int) Math.rint(down[k >> 2] * across[k & 3] * (float) (1 << WEIGHT_BITS));
+            left -= weights[k];
+        }
+        // what rounding left over goes to the largest of the middle four, or comes off the least
+        int chosen = 10;
+        for (int k : new int[] {10, 11, 14, 15}) {
+            boolean better = left > 0 ? weights[k] > weights[chosen] : weights[k] < weights[chosen];
+            chosen = better ? k : chosen;
+        }
+        weights[chosen] += left;
+        return weights;
+    }
+
+    private static float[] line(int place) {
+        float x = place / (float) (1 << TABLE_BITS);
+        float[] weights = new float[4];
+        float far = x + 1;
+        weights[0] = ((SHARPNESS * far - 5 * SHARPNESS) * far + 8 * SHARPNESS) * far - 4 * SHARPNESS;
+        weights[1] = ((SHARPNESS + 2) * x - (SHARPNESS + 3)) * x * x + 1;
+        float rest = 1 - x;
+        weights[2] = ((SHARPNESS + 2) * rest - (SHARPNESS + 3)) * rest * rest + 1;
         weights[3] = 1f - weights[0] - weights[1] - weights[2];
+        return weights;
     }
 
     /** Which pixels of the reference the frame covers; null if all. */
     static Mask covered(int height, int width, Similarity motion) {
         Mask mask = new Mask(height, width);
+        Places places = new Places(motion, height, width, PLACE_BITS);
         for (int row = 0; row < height; row++) {
             for (int column = 0; column < width; column++) {
-                long x = Math.round(motion.frameX(column, row, height, width));
-                long y = Math.round(motion.frameY(column, row, height, width));
+                int x = places.x(row, column);
+                int y = places.y(row, column);
                 mask.data[row * width + column] = x >= 0 && y >= 0 && x < width && y < height;
             }
         }
         return mask.all() ? null : mask;
+    }
+
+    /** Where the reference's pixels lie in the frame, in OpenCV's fixed point. */
+    private static final class Places {
+        private final int[] xOfColumn;
+        private final int[] yOfColumn;
+        private final int[] xOfRow;
+        private final int[] yOfRow;
+        private final int shift;
+
+        Places(Similarity motion, int height, int width, int shift) {
+            this.shift = shift;
+            double offsetX = motion.frameX(0, 0, height, width);
+            double offsetY = motion.frameY(0, 0, height, width);
+            xOfColumn = line(width, motion.a, 0, 0);
+            yOfColumn = line(width, motion.b, 0, 0);
+            xOfRow = line(height, -motion.b, offsetX, 1 << shift >> 1);
+            yOfRow = line(height, motion.a, offsetY, 1 << shift >> 1);
+        }
+
+        private static int[] line(int count, double slope, double start, int half) {
+            int[] places = new int[count];
+            for (int i = 0; i < count; i++) {
+                places[i] = (int) Math.rint((slope * i + start) * (1 << PLACE_BITS)) + half;
+            }
+            return places;
+        }
+
+        int x(int row, int column) {
+            return xOfRow[row] + xOfColumn[column] >> shift;
+        }
+
+        int y(int row, int column) {
+            return yOfRow[row] + yOfColumn[column] >> shift;
+        }
     }
 
     private static int clip(int index, int size) {

@@ -1,0 +1,178 @@
+package org.edgedepth.core;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertThrows;
+import static org.junit.Assert.assertTrue;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import org.json.JSONArray;
+import org.json.JSONObject;
+import org.junit.Test;
+
+/** What the driver feeds a model, seen by an engine that writes it down. */
+public class StreamingDriverTest {
+    private static final int SIDE = 16;
+
+    /** Its state adds up the first byte of the frames; scores are kept apart. */
+    private static final class Recorder implements Engine {
+        final Map<String, Map<String, TensorSpec>> inputs = new LinkedHashMap<>();
+        final Map<String, Map<String, TensorSpec>> outputs = new LinkedHashMap<>();
+        float[] focus;
+        float[] optics;
+        int firstScore;
+
+        Recorder(TensorSpec.Type type) {
+            TensorSpec sum = tensor("state_sum", type, 1, 1);
+            TensorSpec scores = tensor("state_scores_a", type, 1, 4);
+            put(inputs, StreamingDriver.STEP, tensor("frame", type, 1, SIDE, SIDE, 3),
+                    tensor("focus", type, 1, 1), tensor("optics", type, 1, 3), sum, scores);
+            put(outputs, StreamingDriver.STEP, sum, scores);
+            put(inputs, StreamingDriver.DECODE, sum);
+            put(outputs, StreamingDriver.DECODE, tensor("inverse_depth", type, 1, SIDE, SIDE, 1),
+                    tensor("confidence", type, 1, SIDE, SIDE, 1));
+        }
+
+        private static TensorSpec tensor(String name, TensorSpec.Type type, int... shape) {
+            boolean real = type == TensorSpec.Type.FLOAT32;
+            return new TensorSpec(name, type, shape, real ? 0f : 1 / 255f, real ? 0 : -128);
+        }
+
+        private static void put(
+                Map<String, Map<String, TensorSpec>> where, String signature, TensorSpec... all) {
+            Map<String, TensorSpec> named = new LinkedHashMap<>();
+            for (TensorSpec tensor : all) {
+                named.put(tensor.name, tensor);
+            }
+            where.put(signature, named);
+        }
+
+        @Override
+        public Set<String> signatures() {
+            return new LinkedHashSet<>(inputs.keySet());
+        }
+
+        @Override
+        public Map<String, TensorSpec> inputs(String signature) {
+            return inputs.get(signature);
+        }
+
+        @Override
+        public Map<String, TensorSpec> outputs(String signature) {
+            return outputs.get(signature);
+        }
+
+        private float first(String signature, String name, Map<String, ByteBuffer> buffers) {
+            return inputs.get(signature).get(name).real(buffers.get(name))[0];
+        }
+
+        @Override
+        public void run(String signature, Map<String, ByteBuffer> in, Map<String, ByteBuffer> out) {
+            assertEquals(inputs.get(signature).keySet(), in.keySet());
+            assertEquals(outputs.get(signature).keySet(), out.keySet());
+            float sum = first(signature, "state_sum", in);
+            if (signature.equals(StreamingDriver.STEP)) {
+                focus = inputs.get(signature).get("focus").real(in.get("focus"));
+                optics = inputs.get(signature).get("optics").real(in.get("optics"));
+                firstScore = in.get("state_scores_a").get(0);
+                outputs.get(signature).get("state_sum")
+                        .put(out.get("state_sum"), sum + first(signature, "frame", in));
+                return;
+            }
+            outputs.get(signature).get("inverse_depth").fill(out.get("inverse_depth"), sum);
+            outputs.get(signature).get("confidence").fill(out.get("confidence"), 0.75f);
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    private static ModelSpec spec(String output) throws Exception {
+        JSONObject record = new JSONObject();
+        record.put("schema", ModelSpec.SCHEMA).put("preset", "mobile").put("precision", "int8");
+        record.put("height", SIDE).put("width", SIDE).put("cue_planes", 0).put("frames", 0);
+        record.put("focus_encoding", output).put("output", output).put("streaming", true);
+        record.put("trained_dioptres", new JSONArray(Arrays.asList(0.1, 6)));
+        record.put("trained_coc", new JSONArray(Arrays.asList(0.2, 14)));
+        return ModelSpec.parse(record.toString());
+    }
+
+    private static byte[] frame(int value) {
+        byte[] bytes = new byte[SIDE * SIDE * 3];
+        Arrays.fill(bytes, (byte) value);
+        return bytes;
+    }
+
+    private static void runs(TensorSpec.Type type) throws Exception {
+        Recorder engine = new Recorder(type);
+        StreamingDriver driver = new StreamingDriver(engine, spec("sweep"));
+        assertThrows(IllegalStateException.class, () -> driver.add(frame(1), 1));
+        SweepRange range = new SweepRange(0.5, 2);
+        for (int round = 0; round < 2; round++) {
+            driver.start(range, 9.5);
+            assertThrows(IllegalStateException.class, driver::decode);
+            driver.add(frame(51), 0.5);
+            assertEquals(0, engine.focus[0], 1e-3);
+            driver.add(frame(102), 1.5);
+            assertEquals(0.5, engine.focus[0], 3e-3);
+            assertEquals(range.optics(9.5)[0], engine.optics[0], 3e-3);
+            ModelAnswer answer = driver.decode();
+            assertEquals(0.6, answer.position.at(3, 4), 5e-3);
+            assertEquals(1.7, answer.dioptres.at(3, 4), 1e-2);
+            assertEquals(0.75, answer.confidence.at(0, 0), 3e-3);
+            assertEquals(2, driver.frames());
+        }
+    }
+
+    @Test
+    public void stateTravelsFromStepToStepAndStartsAnew() throws Exception {
+        runs(TensorSpec.Type.INT8);
+        runs(TensorSpec.Type.FLOAT32);
+    }
+
+    @Test
+    public void scoresBeginAtTheLowest() throws Exception {
+        Recorder engine = new Recorder(TensorSpec.Type.INT8);
+        StreamingDriver driver = new StreamingDriver(engine, spec("sweep"));
+        driver.start(new SweepRange(0, 4), 1);
+        driver.add(frame(0), 1);
+        assertEquals(-128, engine.firstScore);
+    }
+
+    @Test
+    public void thereIsAMostOfFrames() throws Exception {
+        StreamingDriver driver =
+                new StreamingDriver(new Recorder(TensorSpec.Type.INT8), spec("sweep"));
+        driver.start(new SweepRange(0, 4), 1);
+        for (int i = 0; i < ModelSpec.MAX_FRAMES; i++) {
+            driver.add(frame(1), 1);
+        }
+        assertThrows(IllegalStateException.class, () -> driver.add(frame(1), 1));
+    }
+
+    @Test
+    public void modelsThatDoNotFitAreRefused() throws Exception {
+        Recorder unrolled = new Recorder(TensorSpec.Type.INT8);
+        unrolled.inputs.remove(StreamingDriver.DECODE);
+        refused(unrolled, "sweep", "one by one");
+        refused(new Recorder(TensorSpec.Type.INT8), "metres", "do not run here");
+        Recorder odd = new Recorder(TensorSpec.Type.INT8);
+        odd.inputs.get(StreamingDriver.STEP)
+                .put("flash", Recorder.tensor("flash", TensorSpec.Type.INT8, 1, 1));
+        refused(odd, "sweep", "flash");
+        Recorder forgetful = new Recorder(TensorSpec.Type.INT8);
+        forgetful.outputs.get(StreamingDriver.STEP).remove("state_scores_a");
+        refused(forgetful, "sweep", "forgets");
+    }
+
+    private static void refused(Engine engine, String output, String why) throws Exception {
+        ModelSpec spec = spec(output);
+        UnusableException refused =
+                assertThrows(UnusableException.class, () -> new StreamingDriver(engine, spec));
+        assertTrue(refused.getMessage(), refused.getMessage().contains(why));
+    }
+}
