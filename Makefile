@@ -5,7 +5,8 @@ VENV ?= .venv
 # Worker processes of pytest; 0 runs the tests in one process.
 JOBS ?= 2
 # Debian packages that pip cannot bring.
-SYSTEM_PACKAGES = libgl1 libglib2.0-0 chromium adb
+SYSTEM_PACKAGES = libgl1 libglib2.0-0 chromium adb \
+	default-jdk-headless maven aapt apksigner zipalign
 
 BIN = $(VENV)/bin
 # The constraints were frozen on Python 3.11; another Python takes what pip resolves.
@@ -15,7 +16,7 @@ TYPECHECK = build/typecheck
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast lint types format tools docs sample clean
+.PHONY: help demo apk test test-fast lint types format tools docs sample clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +40,9 @@ types: $(VENV)/.full ## mypy on the package as it installs, with edgedepth.captu
 	@rm -rf build/lib build/bdist.* $(TYPECHECK)
 	$(INSTALL) --no-deps --target $(TYPECHECK) .
 	cd $(TYPECHECK) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p edgedepth
+
+apk: $(VENV)/.base ## build the Android app, signed with a debug key of yours
+	$(BIN)/edgedepth demo build
 
 format: $(VENV)/.full ## let ruff mend style and formatting
 	$(BIN)/ruff check --fix

@@ -23,6 +23,7 @@ VERBS = {
     "data": "Say and show what a data source holds.",
     "serve": "Give a phone's browser a page that runs the model.",
     "calibrate": "Measure a camera: its blur, how true its distances are.",
+    "demo": "Build the Android app, put it on a phone, fetch its sweeps.",
     "models": "List the models that are shipped.",
 }
 """Verb -> one-line help. ``edgedepth.commands.<verb>`` defines a click command of that name."""
