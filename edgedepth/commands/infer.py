@@ -42,6 +42,12 @@ STARTED = time.perf_counter()
 )
 @click.option("--sensor-width-mm", type=float, help="Width of the camera's sensor.")
 @click.option(
+    "--camera",
+    "profile",
+    type=click.Path(path_type=Path),
+    help="The camera's profile, from `edgedepth calibrate`.",
+)
+@click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     help="Leave out depth below this confidence.  [default: 0.1]",
@@ -61,6 +67,7 @@ def infer(
     focus_from: str | None,
     uncalibrated: bool,
     sensor_width_mm: float | None,
+    profile: Path | None,
     min_confidence: float | None,
     ply: bool,
     viewer: bool,
@@ -79,6 +86,7 @@ def infer(
     edgedepth infer my_sweep/ --focus 0.35,0.5,0.9,1.6,inf
     edgedepth infer my_sweep/ --focus-from name        (files like 0.35m.jpg)
     edgedepth infer my_sweep/ --uncalibrated           relative depth, in no unit
+    edgedepth infer my_sweep/ --camera phone.json      with what calibrate learnt of it
     edgedepth infer my_sweep/ --model runs/first/model_int8.tflite --runtime tflite-runtime
 
     Writes depth.npy (float32 metres), depth_mm.png, depth_color.png, confidence.png,
@@ -86,6 +94,8 @@ def infer(
     """
     if (focus is not None) + (focus_from is not None) + uncalibrated > 1:
         raise click.UsageError("--focus, --focus-from and --uncalibrated exclude each other")
+    if profile is not None and uncalibrated:
+        raise click.UsageError("--camera corrects focus distances, which --uncalibrated has not")
     if ply and uncalibrated:
         raise click.UsageError("--ply needs metres, which --uncalibrated has not")
     from edgedepth.capture.opencv import require_opencv
@@ -107,6 +117,10 @@ def infer(
         sensor_width_mm=sensor_width_mm,
         uncalibrated=uncalibrated,
     )
+    if profile is not None:
+        from edgedepth.capture.profile import apply_profile, read_profile
+
+        read = apply_profile(read, read_profile(profile), profile.name)
     outputs.check_output(target, folder)
     read_seconds = time.perf_counter() - STARTED
     result = inference.infer_depth(

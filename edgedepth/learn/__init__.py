@@ -1,0 +1,1 @@
+"""Learning from one's own sweeps: calibration, sweeps without metres, fine-tuning, embeddings."""
