@@ -57,17 +57,21 @@ def chromium_or_skip() -> str:
 def open_browser(*flags: str) -> Iterator[Browser]:
     """Start Chromium with one empty page; ends with the block."""
     program = chromium_or_skip()
-    with tempfile.TemporaryDirectory(prefix="edgedepth-browser-") as folder:
+    # its helpers may write to the profile for a moment longer than it lives
+    with tempfile.TemporaryDirectory(
+        prefix="edgedepth-browser-", ignore_cleanup_errors=True
+    ) as folder:
         command = [program, *FLAGS, *flags, f"--user-data-dir={folder}", "about:blank"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             browser = Browser(_page_socket(Path(folder) / "DevToolsActivePort", process))
-            yield browser
-            browser.close()
-        finally:
-            process.terminate()
             try:
-                process.wait(20)
+                yield browser
+            finally:
+                browser.close()
+        finally:
+            try:
+                process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -204,5 +208,7 @@ class Browser:
         path.write_bytes(base64.b64decode(data))
 
     def close(self) -> None:
-        """Let go of the page."""
+        """End the browser."""
+        with contextlib.suppress(websocket.WebSocketException, OSError):
+            self.send("Browser.close")
         self._socket.close()

@@ -12,6 +12,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from edgedepth.errors import UserError
@@ -28,6 +29,26 @@ class _Server(ThreadingHTTPServer):
     resources: Resources
     policy: str
     local_only: bool
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        request, address = super().get_request()
+        self._connections.add(request)
+        return request, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Hang up on browsers too, which would keep their connections open."""
+        super().server_close()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that hangs up, or speaks http to https, is no error of ours."""
@@ -123,7 +144,7 @@ def listening(
     """
     context = None if certificate is None else _tls(*certificate)
     try:
-        server = _Server((host, port), _Handler)
+        server = _Server((host, port))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
