@@ -16,7 +16,7 @@ TYPECHECK = build/typecheck
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo apk test test-fast lint types format tools docs sample clean
+.PHONY: help demo apk test test-fast lint types format tools docs results sample clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ format: $(VENV)/.full ## let ruff mend style and formatting
 
 docs: $(VENV)/.full ## write docs/cli.md again from the commands' own help
 	$(BIN)/python docs/make_cli.py
+
+results: $(VENV)/.full ## measure everything in docs/results again, on an idle machine (about 50 minutes)
+	$(BIN)/python docs/measure.py $(ARGS)
 
 sample: $(VENV)/.base ## render the sample sweep again
 	rm -rf build/desk

@@ -2,22 +2,29 @@
 
 python docs/make_results.py
 
-A page takes part by holding the two lines that :func:`markers` gives, e.g. for bench.json:
+A page takes part by holding the two lines that :func:`markers` gives, e.g.
 
     <!-- results bench -->
     <!-- end results bench -->
+
+What stands between them is in ``BLOCKS``.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from edgedepth.bench import record, table
+from edgedepth.bench import figures, record, table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
 NOTHING = "No results are committed yet."
+
+Block = Callable[[Path], str]
 
 
 def pages(root: Path = ROOT) -> list[Path]:
@@ -30,24 +37,50 @@ _MARKED = re.compile(r"^<!-- results (\w+) -->\n(.*?)^<!-- end results \1 -->$",
 
 
 def markers(name: str) -> tuple[str, str]:
-    """The lines between which the table of ``name``.json stands."""
+    """The lines between which the block ``name`` stands."""
     return f"<!-- results {name} -->", f"<!-- end results {name} -->"
 
 
+def _bench(results: Path) -> dict[str, Any]:
+    return record.read_record(results / "bench.json")
+
+
+def _promises(results: Path) -> str:
+    trusted = results / "trust.json"
+    known = json.loads(trusted.read_text(encoding="utf-8")) if trusted.exists() else None
+    return figures.markdown(figures.promises(_bench(results), known))
+
+
+BLOCKS: dict[str, tuple[str, Block]] = {
+    "bench": ("bench.json", lambda results: table.markdown(_bench(results))),
+    "summary": ("bench.json", lambda results: table.summary(_bench(results))),
+    "promises": ("bench.json", _promises),
+    "profile": ("bench.json", lambda results: table.markdown_profile(_bench(results))),
+}
+"""Name of a block -> the result without which it is empty, and its text."""
+
+
 def filled(page: str, results: Path = RESULTS) -> str:
-    """A page with its tables as the results say."""
+    """A page with its tables as the results say.
+
+    Raises:
+        KeyError: a page names a block that there is not.
+    """
 
     def block(match: re.Match[str]) -> str:
-        name = match[1]
-        path = results / f"{name}.json"
-        text = table.markdown(record.read_record(path)) if path.exists() else NOTHING
-        first, last = markers(name)
-        return f"{first}\n{text}\n{last}"
+        needs, text = BLOCKS[match[1]]
+        first, last = markers(match[1])
+        written = text(results) if (results / needs).exists() else NOTHING
+        return f"{first}\n{written}\n{last}"
 
     return _MARKED.sub(block, page)
 
 
-if __name__ == "__main__":
+def main() -> None:
     for page in pages():
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
         print(page.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ import numpy as np
 from edgedepth.bench import trust
 from edgedepth.bench.children import Record
 from edgedepth.bench.crosscheck import AGREEMENT
+from edgedepth.bench.table import markdown_table
 
 FASTER_THAN_PAPER = 5.0
 SHARE_OF_PEAK = 0.15
@@ -118,3 +119,9 @@ def _trust(trusted: Record) -> Iterator[Promise]:
         f"{trust.AGREEING_SHARE * 10:.0f} of 10",
         good >= trust.AGREEING_SHARE * of,
     )
+
+
+def markdown(found: list[Promise]) -> str:
+    """The promises as a table for the documentation."""
+    lines = [[p.what, p.value, p.target, "yes" if p.met else "**no**"] for p in found]
+    return "\n".join(markdown_table(("figure", "measured", "target", "met"), lines))

@@ -197,24 +197,76 @@ def profile_rows(rows: Sequence[Record]) -> list[list[str]]:
 
 def markdown(record: Record) -> str:
     """The table for the documentation, with what it was measured on."""
-    lines = _markdown_table(COLUMNS, rows(record))
-    machine = record["environment"]["machine"]
-    where = f"{machine['cpu']}{' (virtual machine)' if machine['virtual'] else ''}"
-    about = (
-        f"Measured {record['created'][:10]} on {where}, {record['options']['rounds']} rounds; "
-        f"input: {record['input']}."
-    )
+    lines = markdown_table(COLUMNS, rows(record))
     if record["accuracy"]:
         lines += [
             "",
             f"Accuracy: {accuracy_head(record)}.",
             "",
-            *_markdown_table(SCORES, score_rows(record)),
+            *markdown_table(SCORES, score_rows(record)),
         ]
     doubts = [f"Warning: {text}." for text in record["warnings"]]
-    return "\n".join([*lines, "", about, *doubts])
+    return "\n".join([*lines, "", measured_on(record), *doubts])
 
 
-def _markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+def measured_on(record: Record) -> str:
+    """Where and when, in a sentence."""
+    machine = record["environment"]["machine"]
+    where = f"{machine['cpu']}{' (virtual machine)' if machine['virtual'] else ''}"
+    return (
+        f"Measured {record['created'][:10]} on {where}, {record['options']['rounds']} rounds; "
+        f"input: {record['input']}."
+    )
+
+
+SUMMARY = ("model", "kB", "ms, 1 thread", "ms, 2 threads", "wait after the last frame, ms", "MAE D")
+
+
+def summary(record: Record) -> str:
+    """The short table: each scored model on LiteRT, what one waits for, and its error."""
+    scores = {row["name"]: row for row in record["accuracy"]["rows"]} if record["accuracy"] else {}
+    lines = []
+    for model in record["models"]:
+        name = model["file"]
+        if scores and name not in scores:
+            continue
+        found = {
+            (cell["threads"], cell["mode"]): cell
+            for cell in record["cells"]
+            if cell["model"] == name and cell["runtime"] == "litert" and cell["xnnpack"]
+        }
+        whole = [found.get((threads, "unrolled")) for threads in (1, 2)]
+        stream = found.get((1, "streaming"))
+        error = scores.get(name)
+        lines.append(
+            [
+                name.removesuffix(".tflite"),
+                f"{model['bytes'] / 1e3:.0f}",
+                *(_ms(cell["latency_s"]["p50"] if cell else None) for cell in whole),
+                _ms(stream["after_last_frame_s"]["p50"] if stream else None),
+                f"{error['mae_dioptres']:.3f}" if error else "-",
+            ]
+        )
+    frames = {cell["frames"] for cell in record["cells"] if cell["model"] in scores or not scores}
+    notes = [f"{' and '.join(map(str, sorted(frames)))} frames, LiteRT. {measured_on(record)}"]
+    if scores:
+        notes.append(f"MAE D: error in dioptres, {accuracy_head(record)}.")
+    busy = ["The machine was not idle: see docs/bench.md."] if record["warnings"] else []
+    return "\n".join([*markdown_table(SUMMARY, lines), "", *notes, *busy])
+
+
+def markdown_profile(record: Record) -> str:
+    """The profiles as tables for the documentation."""
+    parts = []
+    for found in record["profiles"]:
+        for signature, kinds in found["signatures"].items():
+            total = _ms(sum(kind["seconds"] for kind in kinds))
+            parts.append(f"{found['model']}, {place(found)}, `{signature}`, {total} ms:\n")
+            parts += [*markdown_table(PROFILE, profile_rows(kinds)), ""]
+    return "\n".join(parts).rstrip()
+
+
+def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table in Markdown."""
     written = ["| " + " | ".join(line) + " |" for line in (head, *lines)]
     return [written[0], "|" + "---|" * len(head), *written[1:]]

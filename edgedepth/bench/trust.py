@@ -123,6 +123,22 @@ def _ratio(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Record:
     return {"median": float(np.median(ratios)), "low": low, "high": high}
 
 
+def overhead_task(plan: Plan, inputs: Path, blocks: int, runs: int) -> Record:
+    """The task of :func:`overhead` for the first model and thread count of a plan."""
+    return {
+        "kind": "overhead",
+        "what": "the cost of the timing loop",
+        "model": str(plan.models[0].path),
+        "runtime": "litert",
+        "threads": plan.threads[0],
+        "mode": "unrolled",
+        "inputs": str(inputs),
+        "blocks": blocks,
+        "runs": runs,
+        "warmup": plan.warmup,
+    }
+
+
 def trials(plan: Plan, pictures: Pictures, count: int, tick: Tick = lambda _: None) -> list[Record]:
     """Measure twice in a row, so often, and compare as ``edgedepth bench --compare`` does.
 

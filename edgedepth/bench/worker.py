@@ -121,10 +121,18 @@ def profiled(task: Record) -> Record:
     return profile(task)
 
 
+def loop_cost(task: Record) -> Record:
+    """What the timing loop adds."""
+    from edgedepth.bench.trust import overhead
+
+    return overhead(task)
+
+
 KINDS: dict[str, Callable[[Record], Record]] = {
     "cell": measure,
     "job": whole_job,
     "profile": profiled,
+    "overhead": loop_cost,
 }
 
 

@@ -1,0 +1,179 @@
+"""Measure what the documentation claims, and write its tables and pictures again.
+
+    make results                                  all of it, on an idle machine: about 50 minutes
+    python docs/measure.py --only trust           a part: bench, trust
+    python docs/measure.py --quick --out DIR      minutes, to see that it works; writes no page
+
+bench: latency of the shipped models and of the ``paper`` preset in the same rounds, LiteRT's own
+tool beside it, error against latency and size. trust: what the timing loop costs, and whether two
+measurements in a row agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from edgedepth.bench import drawing, environment, measure, picture, record, table, trust
+from edgedepth.bench.accuracy import score
+from edgedepth.bench.children import run_child
+from edgedepth.bench.inputs import SAMPLE, Pictures
+from edgedepth.bench.measure import Plan
+from edgedepth.bench.pareto import draw_pareto
+from edgedepth.bench.running import save_inputs
+from edgedepth.capture.modelfile import ModelFile, read_model_file
+from edgedepth.cards import shipped_models
+from edgedepth.data.sources import open_source
+from edgedepth.rundir import write_text
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "docs" / "results"
+PAPER_RUN = ROOT / "build" / "paper_run"
+DATA = "procedural"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much of everything.
+
+    Attributes:
+        runs, rounds, warmup: of the benchmark.
+        sustain_s: of the sustained run.
+        scenes: that the models are scored on.
+        trials: pairs of measurements in a row; ``trial_runs`` and ``trial_rounds`` each.
+        blocks: of the loops that are compared.
+    """
+
+    runs: int = 200
+    rounds: int = 15
+    warmup: int = 5
+    sustain_s: float = 180.0
+    scenes: int = 24
+    trials: int = 10
+    trial_runs: int = 100
+    trial_rounds: int = 10
+    blocks: int = 60
+
+
+QUICK = Effort(4, 2, 1, 2.0, 1, 2, 4, 2, 4)
+
+
+def paper_models(run: Path, folder: Path) -> list[Path]:
+    """The ``paper`` preset as int8 and fp32 files; its speed does not depend on its weights, so a
+    short training does."""
+    if not run.exists():
+        _edgedepth("train", "--preset", "paper", "--run-dir", str(run), "--quick")
+    made = []
+    for precision in ("int8", "fp32"):
+        path = folder / f"paper-{precision}.tflite"
+        _edgedepth("convert", str(run), "-o", str(path), "--precision", precision)
+        made.append(path)
+    return made
+
+
+def _edgedepth(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", "edgedepth", *words], check=True)
+
+
+def make_plan(models: list[ModelFile], effort: Effort) -> Plan:
+    """Shipped models and the paper's, on the runtimes that are installed."""
+    runtimes = ["litert"]
+    if importlib.util.find_spec("tflite_runtime"):
+        runtimes.append("tflite-runtime")
+    return Plan(
+        tuple(models), tuple(runtimes), (True,), (1, 2), effort.runs, effort.rounds, effort.warmup,
+        effort.sustain_s, cross_check=True, profile=True,
+    )  # fmt: skip
+
+
+def run_bench(shipped: list[ModelFile], paper: list[Path], effort: Effort, out: Path) -> None:
+    """Write bench.json, bench.png and pareto.png."""
+    models = [*shipped, *map(read_model_file, paper)]
+    plan, pictures = make_plan(models, effort), Pictures(SAMPLE)
+    with tqdm(total=measure.steps(plan, pictures), unit="turn", disable=None) as bar:
+        measured = measure.run_plan(plan, pictures, _tick(bar))
+    scores = score(shipped, open_source(DATA), DATA, effort.scenes)
+    options = {
+        "threads": list(plan.threads), "runtimes": list(plan.runtimes), "xnnpack": "on",
+        "runs": plan.runs, "rounds": plan.rounds, "warmup": plan.warmup,
+        "sustained_minutes": plan.sustain_s / 60,
+    }  # fmt: skip
+    made = record.make_record(measured, options, scores)
+    record.write_record(out / "bench.json", made)
+    drawing.write_png(out / "bench.png", picture.draw(made))
+    drawing.write_png(out / "pareto.png", draw_pareto(made))
+    print(table.terminal(made))
+
+
+def _tick(bar: tqdm) -> Callable[[str], None]:  # type: ignore[type-arg]
+    def tick(what: str) -> None:
+        bar.set_description(what)
+        bar.update()
+
+    return tick
+
+
+def run_trust(shipped: list[ModelFile], effort: Effort, out: Path) -> None:
+    """Write trust.json."""
+    model = next(m for m in shipped if m.spec.precision == "int8")
+    plan = Plan(
+        (model,), ("litert",), (True,), (1,), effort.trial_runs, effort.trial_rounds, effort.warmup
+    )
+    pictures = Pictures(SAMPLE)
+    before = environment.readings()
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = Path(folder) / "inputs.npz"
+        save_inputs(inputs, pictures.model_inputs(model))
+        cost = run_child(trust.overhead_task(plan, inputs, effort.blocks, 10))
+    turns = 2 * effort.trials * measure.steps(plan, pictures)
+    with tqdm(total=turns, unit="turn", disable=None) as bar:
+        repeats = trust.trials(plan, pictures, effort.trials, _tick(bar))
+    made = trust.make_record(plan, cost, repeats, before, environment.readings())
+    write_text(out / "trust.json", record.to_json(made))
+    good, of = trust.agreed(repeats)
+    over = 100 * (cost["over_bare"]["median"] - 1)
+    print(f"the loop costs {over:+.2f} %; {good} of {of} trials agree")
+
+
+PARTS = ("bench", "trust")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", choices=PARTS, action="append", help="may be given again")
+    parser.add_argument("--quick", action="store_true", help="hardly any runs")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--rounds", type=int, help="of the benchmark")
+    parser.add_argument(
+        "--paper-run", type=Path, default=PAPER_RUN,
+        help="run of the paper preset; trained shortly where it is missing",
+    )  # fmt: skip
+    given = parser.parse_args()
+    effort = QUICK if given.quick else Effort()
+    if given.rounds:
+        effort = replace(effort, rounds=given.rounds)
+    given.out.mkdir(parents=True, exist_ok=True)
+    shipped = [read_model_file(path) for path in shipped_models()]
+    parts = given.only or PARTS
+    if "bench" in parts:
+        with tempfile.TemporaryDirectory() as folder:
+            paper = paper_models(given.paper_run, Path(folder))
+            run_bench(shipped, paper, effort, given.out)
+    if "trust" in parts:
+        run_trust(shipped, effort, given.out)
+    if given.out.resolve() == RESULTS:
+        subprocess.run([sys.executable, str(ROOT / "docs" / "make_results.py")], check=True)
+
+
+if __name__ == "__main__":
+    main()
