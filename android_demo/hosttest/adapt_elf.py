@@ -6,6 +6,8 @@ taken out of the dynamic section, and the differing functions are renamed so tha
 ``bionic_shim.c``. Code and data stay as they are.
 
     python adapt_elf.py IN.so OUT.so
+
+prints the renamed functions.
 """
 
 from __future__ import annotations
@@ -117,4 +119,4 @@ def adapt(source: Path, target: Path) -> set[bytes]:
 
 
 if __name__ == "__main__":
-    adapt(Path(sys.argv[1]), Path(sys.argv[2]))
+    print("\n".join(sorted(n.decode() for n in adapt(Path(sys.argv[1]), Path(sys.argv[2])))))

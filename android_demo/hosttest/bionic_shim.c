@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* glibc's POSIX variant, declared only without _GNU_SOURCE */
+extern int __xpg_strerror_r(int error, char *text, size_t room);
+
 #define BIONIC_FILE_BYTES 152
 #define BIONIC_SC_NPROCESSORS_CONF 0x60
 #define BIONIC_SC_NPROCESSORS_ONLN 0x61
