@@ -1,18 +1,22 @@
-"""Measure alignment and speed on synthetic sweeps with known truth.
+"""Measure alignment, speed and memory on synthetic sweeps with known truth.
 
-    python -m tests.capture.measure_alignment [--cases 60]
+    python -m tests.capture.measure_alignment [--cases 60] [--only alignment|speed|memory]
 
-Prints, over random breathing (up to 6 %), rotation (2 degrees), shake (15 px) and defocus (10 px)
-at 640 px: the residual against the true motion; the error of the depth of shaken, aligned sweeps
-against still ones; and the time of a 12-megapixel, 5-frame ``infer_depth`` over that of decoding
-its JPEGs at full size, in one process.
+alignment: over random breathing (up to 6 %), rotation (2 degrees), shake (15 px) and defocus
+(10 px) at 640 px, the residual against the true motion, and the error of the depth of shaken,
+aligned sweeps against still ones. speed: the time of a 12-megapixel, 5-frame ``infer_depth`` over
+that of decoding its JPEGs in colour at full size, in one process. memory: the peak of ``edgedepth
+infer`` on 10 frames of 12 megapixels, at the usual size and at that of the frames.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -35,7 +39,9 @@ from tests.capture.scenes import (
     write_sweep,
 )
 from tests.capture.test_align import corner_error, natural
-from tests.capture.tiny_model import build, tiny_spec
+from tests.capture.tiny_model import build
+
+LARGE = (4080, 3072)
 
 
 def residuals(cases: int) -> NDArray[np.float64]:
@@ -76,46 +82,81 @@ def depth_errors(folder: Path, sweeps: int) -> tuple[float, float]:
     return float(np.mean(errors["still"])), float(np.mean(errors["shaken"]))
 
 
-def seconds(folder: Path) -> tuple[float, float]:
-    """Best of three: infer_depth of five 12-megapixel frames, and decoding them in colour."""
-    model = build(folder / "large.tflite", tiny_spec(height=240, width=320, precision="int8"))
-    large = cv2.resize(natural(0), (4080, 3072), interpolation=cv2.INTER_CUBIC)
+def large_sweep(folder: Path, focus_m: Sequence[float]) -> Path:
+    """A sweep of 12-megapixel frames with sensor noise."""
+    large = cv2.resize(natural(0), LARGE, interpolation=cv2.INTER_CUBIC)
     noise = np.random.default_rng(0).normal(0, 3, large.shape).astype(np.int8)
-    (folder / "large").mkdir()
-    for i, metres in enumerate(FOCUS_M):
+    folder.mkdir()
+    for i, metres in enumerate(focus_m):
         frame = cv2.add(large, np.roll(noise, 7 * i, axis=1), dtype=cv2.CV_8U)
-        Image.fromarray(frame).save(
-            folder / "large" / f"{i}.jpg", quality=90, exif=exif_bytes(metres)
-        )
-    sweep = read_sweep(folder / "large")
+        path = folder / f"{i}.jpg"
+        Image.fromarray(frame).save(path, quality=90, exif=exif_bytes(metres))
+    return folder
+
+
+def seconds(folder: Path, runs: int = 5) -> tuple[float, float]:
+    """Best of some runs: infer_depth of five 12-megapixel frames, and decoding them in colour."""
+    sweep = read_sweep(large_sweep(folder / "five", FOCUS_M))
     infer, full = [], []
     cv2.setNumThreads(2)
-    for _ in range(3):
+    for _ in range(runs):
         start = time.perf_counter()
         for frame in sweep.frames:
             decode(frame.image)
         middle = time.perf_counter()
-        infer_depth(sweep, model)
+        infer_depth(sweep)
         full.append(middle - start)
         infer.append(time.perf_counter() - middle)
     return min(infer), min(full)
 
 
+def peak_megabytes(folder: Path) -> list[tuple[str, float]]:
+    """Peak resident memory of the command on ten 12-megapixel frames, by size of the map."""
+    sweep = large_sweep(folder / "ten", np.geomspace(0.4, 4, 10).tolist())
+    found = []
+    for size in ("640x482", "x".join(map(str, LARGE))):
+        command = [sys.executable, "-m", "edgedepth", "infer", str(sweep), "--size", size]
+        code = (
+            "import resource, subprocess, sys;"
+            "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        )
+        out = ["-o", str(folder / f"out_{size}")]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command, *out],
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+        found.append((size, int(done.stdout) / 1024))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=60)
-    cases = parser.parse_args().cases
+    parser.add_argument("--only", choices=["alignment", "speed", "memory"])
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        if given.only in (None, "alignment"):
+            print_alignment(Path(name), given.cases)
+        if given.only in (None, "speed"):
+            infer, full = seconds(Path(name))
+            print(f"5 x 12 MP            infer {infer:.2f} s, full decode {full:.2f} s")
+            print(f"                     {infer / full:.2f} times")
+        if given.only in (None, "memory"):
+            for size, megabytes in peak_megabytes(Path(name)):
+                print(f"10 x 12 MP           {size}: peak {megabytes:.0f} MB")
+
+
+def print_alignment(folder: Path, cases: int) -> None:
     left = residuals(cases)
     middle, tenth, worst = np.percentile(left, (50, 90, 100))
     print(f"residual at 640 px   median {middle:.2f}, 90 % {tenth:.2f}, worst {worst:.2f} px")
     print(f"                     {100 * np.mean(left <= 0.5):.0f} % of {cases} within 0.5 px")
-    with tempfile.TemporaryDirectory() as name:
-        still, shaken = depth_errors(Path(name), max(2, cases // 10))
-        print(f"depth error          still {still:.3f} D, shaken and aligned {shaken:.3f} D")
-        print(f"                     {100 * (shaken / still - 1):+.0f} %")
-        infer, full = seconds(Path(name))
-        print(f"5 x 12 MP            infer {infer:.2f} s, full decode {full:.2f} s")
-        print(f"                     {infer / full:.2f} times")
+    still, shaken = depth_errors(folder, max(2, cases // 10))
+    print(f"depth error          still {still:.3f} D, shaken and aligned {shaken:.3f} D")
+    print(f"                     {100 * (shaken / still - 1):+.0f} %")
 
 
 if __name__ == "__main__":
