@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgedepth import optics
 from edgedepth.capture.decode import decode, reduction_for
 from edgedepth.capture.fusion import all_in_focus
-from edgedepth.capture.limits import check_frames, limit_frames
+from edgedepth.capture.limits import check_frames
 from edgedepth.capture.modelfile import ModelFile, read_model_file
 from edgedepth.capture.refine import upsample
 from edgedepth.capture.register import RegisteredSweep, register_sweep
@@ -24,7 +24,7 @@ from edgedepth.capture.sweep import Sweep
 from edgedepth.capture.uncalibrated import Ordering, order_frames, relative_position
 from edgedepth.errors import UserError
 from edgedepth.preprocess import ModelInputs, depth_from_output, model_inputs
-from edgedepth.spec import EMPTY_SCORE, ModelSpec
+from edgedepth.spec import FIRST_FOCUS_STATE, ModelSpec
 from edgedepth.stack import FocalStack, Frame
 
 FARTHEST_M = 100.0
@@ -125,7 +125,6 @@ def infer_depth(
     file = model if isinstance(model, ModelFile) else read_model_file(model)
     chosen = choose(runtime)
     check_aspect(size, sweep.size_px)
-    sweep, notes = limit_frames(sweep, file)
     check_frames(len(sweep), file)
     with _timed(seconds, "align"):
         registered, ordering = _register(sweep, file, align, threads)
@@ -151,7 +150,6 @@ def infer_depth(
         depth_m = np.full_like(depth_m, np.nan)
     warnings = (
         *sweep.warnings,
-        *notes,
         *([] if ordering is None else ordering.warnings),
         *registered.warnings,
         *_model_doubts(registered, file, raw),
@@ -262,7 +260,7 @@ def _run_unrolled(engine: Runtime, inputs: ModelInputs) -> Arrays:
 
 def _run_streaming(engine: Runtime, inputs: ModelInputs) -> Arrays:
     encode, decode = engine.signature("encode_step"), engine.signature("decode")
-    state = initial_state(encode)
+    state = initial_state(encode, float(inputs.focus[0]))
     for step in range(len(inputs.frames)):
         feeds = {
             name: state[name] if name in state else feed(tensor, name, inputs, step)
@@ -272,19 +270,20 @@ def _run_streaming(engine: Runtime, inputs: ModelInputs) -> Arrays:
     return _real(decode, decode.run({name: state[name] for name in decode.inputs}))
 
 
-def initial_state(encode: Signature) -> Arrays:
-    """The state before the first frame: zeros, and scores that no frame's can fall below."""
-    state = {}
-    for name, tensor in encode.inputs.items():
-        if not name.startswith("state_"):
-            continue
-        scores = name.startswith("state_scores")
-        if tensor.quantized and scores:
-            state[name] = np.full(tensor.shape, np.iinfo(tensor.dtype).min, tensor.dtype)
-        else:
-            empty = EMPTY_SCORE if scores else 0.0
-            state[name] = tensor.quantize(np.full(tensor.shape, empty, np.float32))
-    return state
+def initial_state(encode: Signature, first_focus: float) -> Arrays:
+    """The state before the first frame: zeros, and running means of the focus at the frame's own.
+
+    Args:
+        encode: the ``encode_step`` signature.
+        first_focus: the first frame's focus in the model's encoding.
+    """
+    return {
+        name: tensor.quantize(
+            np.full(tensor.shape, first_focus if name == FIRST_FOCUS_STATE else 0.0, np.float32)
+        )
+        for name, tensor in encode.inputs.items()
+        if name.startswith("state_")
+    }
 
 
 def _real(signature: Signature, outputs: Arrays) -> Arrays:

@@ -337,7 +337,7 @@ def stream(session: Session, inputs: Arrays) -> Arrays:
         inputs: real-valued inputs as ``infer`` takes them.
     """
     encode = session.signature("encode_step")
-    state = initial_state(encode)
+    state = initial_state(encode, float(np.ravel(inputs["focus"])[0]))
     for i in range(sum(name.startswith("frame_") for name in inputs)):
         real = {
             "frame": inputs[f"frame_{i}"],

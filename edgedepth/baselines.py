@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth.cues import HALF_SIZE_WEIGHT, modified_laplacian
 from edgedepth.guided import box_mean, guided_coefficients
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
@@ -16,8 +17,6 @@ Float32: TypeAlias = NDArray[np.float32]
 ENERGY_FLOOR = 0.002
 """Focus energy (in units of full-scale grey) below which there is only noise."""
 
-SMOOTHING_PX = 0.8
-HALF_SIZE_WEIGHT = 0.5
 WINDOW = 0.03
 RADII = (0.01, 0.06)
 """Window of the focus measure and radii of the smoothing, as shares of the width."""
@@ -115,12 +114,6 @@ def _gray(frame: NDArray[Any]) -> Float32:
     return cv2.cvtColor(frame.astype(np.float32) / scale, cv2.COLOR_RGB2GRAY)
 
 
-def _modified_laplacian(gray: Float32) -> Float32:
-    kernel = np.array([[-1, 2, -1]], np.float32)
-    soft = cv2.GaussianBlur(gray, (0, 0), SMOOTHING_PX)
-    return np.abs(cv2.filter2D(soft, -1, kernel)) + np.abs(cv2.filter2D(soft, -1, kernel.T))
-
-
 def _focus_energy(gray: Float32, known: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.bool_]]:
     """(energy, where it is known), both (N, H, W); energy is 0 where it is not."""
     _, h, w = gray.shape
@@ -129,8 +122,8 @@ def _focus_energy(gray: Float32, known: NDArray[np.bool_]) -> tuple[Float32, NDA
     inside = np.empty_like(known)
     for i, picture in enumerate(gray):
         half = cv2.resize(picture, (max(1, w // 2), max(1, h // 2)), interpolation=cv2.INTER_AREA)
-        coarse = cv2.resize(_modified_laplacian(half), (w, h), interpolation=cv2.INTER_LINEAR)
-        raw = _modified_laplacian(picture) + HALF_SIZE_WEIGHT * coarse
+        coarse = cv2.resize(modified_laplacian(half), (w, h), interpolation=cv2.INTER_LINEAR)
+        raw = modified_laplacian(picture) + HALF_SIZE_WEIGHT * coarse
         if known[i].all():
             energy[i], inside[i] = box_mean(raw, radius), True
             continue

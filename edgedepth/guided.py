@@ -40,6 +40,32 @@ def guided_coefficients(
     return box_mean(a * weight, radius) / total, box_mean(b * weight, radius) / total
 
 
+class GuidedFilter:
+    """Smooths planes along the edges of one guide, every pixel counting alike.
+
+    Linear in what it smooths. The guide's own statistics are taken once.
+
+    Args:
+        guide: float32 (h, w) in [0, 1].
+        radius: of the square window, in pixels.
+        epsilon: variance of the guide below which planes are averaged.
+    """
+
+    def __init__(self, guide: Plane, radius: int, epsilon: float) -> None:
+        self.guide, self.radius = guide, radius
+        self._mean = box_mean(guide, radius)
+        variance = np.maximum(box_mean(guide * guide, radius) - self._mean * self._mean, 0)
+        self._precision = 1 / (variance + np.float32(epsilon))
+
+    def __call__(self, plane: Plane) -> Plane:
+        """The plane (h, w), smoothed."""
+        mean = box_mean(plane, self.radius)
+        a = (box_mean(self.guide * plane, self.radius) - self._mean * mean) * self._precision
+        b = mean - a * self._mean
+        smooth: Plane = box_mean(a, self.radius) * self.guide + box_mean(b, self.radius)
+        return smooth
+
+
 def box_mean(plane: Plane, radius: int) -> Plane:
     """Mean over a square window of side ``2 radius + 1``, borders mirrored."""
     mean: Plane = cv2.boxFilter(plane, -1, (2 * radius + 1, 2 * radius + 1))

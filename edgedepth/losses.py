@@ -26,7 +26,6 @@ class LossWeights:
     gradient: float = 0.5
     focus_only: float = 0.1
     confidence: float = 0.05
-    score_range: float = 0.1
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
@@ -38,8 +37,7 @@ def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeig
     """Loss of a network that answers in sweep positions with confidence.
 
     Truth outside what the output can say (``OUTPUT_RANGE``) is moved to its border. The
-    confidence learns the probability that depth is within 25 % of the truth. Scores that leave
-    their 8-bit grid cost: what quantisation would clip, training must not come to rely on.
+    confidence learns the probability that depth is within 25 % of the truth.
     """
     span = tf.reshape(batch["span"], (-1, 1, 1))
     low = tf.reshape(batch["low"], (-1, 1, 1))
@@ -62,15 +60,16 @@ def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeig
     total += w.gradient * gradient_error(gain * (predicted - truth), mask)
 
     small = mask[:, ::2, ::2]
-    nearest = dioptres(outputs["means"][..., 0])
     inside = tf.clip_by_value(truth[:, ::2, ::2], low, low + span)
-    total += w.focus_only * masked_mean(gain * tf.abs(nearest - inside), small)
+    position = ((inside - low) / span)[..., None]
+    apart = tf.reduce_mean(tf.abs(outputs["means"] - position), -1)
+    total += w.focus_only * masked_mean(gain * span * apart, small)
 
     good = tf.cast(tf.stop_gradient(relative) < tf.math.log(DELTA), tf.float32)
     probability = tf.clip_by_value(outputs["confidence"][..., 0], 1e-3, 1 - 1e-3)
     entropy = -good * tf.math.log(probability) - (1 - good) * tf.math.log(1 - probability)
     total += w.confidence * masked_mean(entropy, mask)
-    return tf.reduce_mean(total) + w.score_range * outputs["excess"]
+    return tf.reduce_mean(total)
 
 
 def gradient_error(error: Tensor, mask: Tensor) -> Tensor:

@@ -1,12 +1,8 @@
 """From a focal stack to a model's tensors and back: the one place that knows how.
 
-Cue planes. Focus shows at native resolution long before it shows at the model's, so
-besides the RGB a frame carries four planes of log focus energy (sum-modified Laplacian,
-Nayar & Nakagawa 1994) measured on a *cue image* r times the model's size (r = 4, 2 or 1,
-the largest the capture affords), area-averaged down to the model's grid:
-
-    plane 0  r x   3x3 window         plane 2  r/2 x  5x5 window
-    plane 1  r x  11x11 window        plane 3  r/4 x  3x3 window
+Focus shows at native resolution long before it shows at the model's, so besides the RGB a
+frame carries planes of focus evidence (:mod:`edgedepth.cues`) measured on a *cue image* r times
+the model's size (r = 4, 2 or 1, the largest the capture affords).
 
 Sweep range. A model of focus encoding ``"sweep"`` sees focus as a position t in the sweep's
 own dioptre range and answers in the same units, so that its resolution goes where the
@@ -22,13 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth.cues import Evidence, focus_energy
 from edgedepth.spec import ModelSpec
 from edgedepth.stack import FocalStack
 
-CUE_PLANES = 4
 CUE_SCALES = (4, 2, 1)
-CUE_FLOOR = 0.0015
-"""Focus energy (in units of full-scale grey) below which there is only noise."""
 
 MIN_SPAN_DIOPTRES = 0.1
 """A sweep narrower than this is taken for a single picture."""
@@ -38,8 +32,6 @@ OUTPUT_RANGE = (-0.5, 1.5)
 """Sweep positions that a model can answer; beyond the planes on both sides."""
 
 MAX_METRES = 10.0
-
-_LOG_FLOOR = math.log(CUE_FLOOR)
 
 
 @dataclass(frozen=True)
@@ -176,79 +168,61 @@ class Fit:
         return np.ascontiguousarray(part)
 
 
-def _laplacian_energy(gray: NDArray[np.float32]) -> NDArray[np.float32]:
-    kernel = np.array([[-1, 2, -1]], np.float32)
-    return np.abs(cv2.filter2D(gray, -1, kernel)) + np.abs(cv2.filter2D(gray, -1, kernel.T))
+def rgb_planes(cue_rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The picture at the model's grid, uint8 (height, width, 3)."""
+    if cue_rgb.shape[:2] == (height, width):
+        return np.ascontiguousarray(cue_rgb)
+    return cv2.resize(cue_rgb, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def cue_planes(cue_rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Log focus energy of one frame at the model's grid.
+def whole_pixels(
+    valid: NDArray[np.bool_] | None, height: int, width: int
+) -> NDArray[np.bool_] | None:
+    """Pixels of the model's grid that a cue image's mask leaves whole; None stands for all."""
+    if valid is None:
+        return None
+    share = cv2.resize(valid.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    return share >= 0.999
+
+
+class Packer:
+    """Packs a sweep's frames, one after another, as the model's planes.
 
     Args:
-        cue_rgb: (r height, r width, 3) cue image, r in ``CUE_SCALES``.
         height, width: the model's grid.
-
-    Returns:
-        uint8 (height, width, 4): 0 for energy at or below ``CUE_FLOOR``, 255 for 1.
+        cues: with planes of focus evidence behind the RGB.
     """
-    gray = cv2.cvtColor(cue_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    grid = (width, height)
 
-    def at_grid(energy: NDArray[np.float32], window: int) -> NDArray[np.float32]:
-        if energy.shape != (height, width):
-            shrinks = energy.shape[1] > width
-            energy = cv2.resize(
-                energy, grid, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-            )
-        return cv2.boxFilter(energy, -1, (window, window))
+    def __init__(self, height: int, width: int, cues: bool = True) -> None:
+        self.height, self.width, self.cues = height, width, cues
+        self._evidence: Evidence | None = None
 
-    def halve(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        size = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
-        return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    def add(self, cue_rgb: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+        """The next frame's planes as bytes (value / 255 in [0, 1]).
 
-    half = halve(gray)
-    quarter = halve(half)
-    fine = _laplacian_energy(gray)
-    energy = np.stack(
-        [
-            at_grid(fine, 3),
-            at_grid(fine, 11),
-            at_grid(_laplacian_energy(half), 5),
-            at_grid(_laplacian_energy(quarter), 3),
-        ],
-        axis=-1,
-    )
-    level = (np.log(energy + CUE_FLOOR) - _LOG_FLOOR) / -_LOG_FLOOR
-    return np.rint(np.clip(level, 0, 1) * 255).astype(np.uint8)
+        Args:
+            cue_rgb: (r height, r width, 3) cue image.
+            valid: its mask, None if all valid.
+
+        Returns:
+            uint8 (height, width, 3 + ``CUE_PLANES``), or (height, width, 3) without cues.
+        """
+        rgb = rgb_planes(cue_rgb, self.height, self.width)
+        if not self.cues:
+            return rgb
+        if self._evidence is None:
+            self._evidence = Evidence(brightness(rgb))
+        planes = self._evidence.add(
+            focus_energy(cue_rgb, self.height, self.width),
+            whole_pixels(valid, self.height, self.width),
+        )
+        return np.concatenate([rgb, planes], axis=-1)
 
 
-def pack_frame(
-    cue_rgb: NDArray[np.uint8],
-    valid: NDArray[np.bool_] | None,
-    height: int,
-    width: int,
-    cues: bool = True,
-) -> NDArray[np.uint8]:
-    """One frame as the model's planes: RGB, then the cues, as bytes (value / 255 in [0, 1]).
-
-    Args:
-        cue_rgb: (r height, r width, 3) cue image.
-        valid: its mask; where a pixel of the model's grid is not wholly valid the cues are 0,
-            that is, no sign of focus.
-
-    Returns:
-        uint8 (height, width, 7), or (height, width, 3) without ``cues``.
-    """
-    rgb = cue_rgb
-    if rgb.shape[:2] != (height, width):
-        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-    if not cues:
-        return np.ascontiguousarray(rgb)
-    planes = cue_planes(cue_rgb, height, width)
-    if valid is not None:
-        share = cv2.resize(valid.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-        planes[share < 0.999] = 0
-    return np.concatenate([rgb, planes], axis=-1)
+def brightness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(h, w) brightness in [0, 1] of a packed picture, the guide of the focus evidence."""
+    gray: NDArray[np.float32] = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    return gray
 
 
 @dataclass(frozen=True)
@@ -277,12 +251,8 @@ def model_inputs(stack: FocalStack, spec: ModelSpec) -> ModelInputs:
     focus is then encoded as 0.
     """
     fit = Fit.of(stack.size, (spec.height, spec.width))
-    packed = [
-        pack_frame(
-            *fit.to_cue_image(f.rgb, f.valid), spec.height, spec.width, cues=spec.cue_planes > 0
-        )
-        for f in stack.frames
-    ]
+    packer = Packer(spec.height, spec.width, cues=spec.cue_planes > 0)
+    packed = [packer.add(*fit.to_cue_image(f.rgb, f.valid)) for f in stack.frames]
     sweep = SweepRange.of(stack.focus_dioptres)
     return ModelInputs(
         frames=np.stack(packed),

@@ -18,11 +18,10 @@ METADATA_NAME = "edgedepth"
 """Name of the metadata entry in the flatbuffer that holds the JSON."""
 
 MAX_FRAMES = 16
-"""Slots of the streaming state: the most frames that a streaming model combines."""
+"""Most frames of an unrolled ``infer``. A streaming model combines any number."""
 
-EMPTY_SCORE = -1e4
-"""Float score of a slot without a frame: far below what any frame scores. On an 8-bit grid an
-empty slot holds the lowest step."""
+FIRST_FOCUS_STATE = "state_means"
+"""State tensor that the first frame's encoded focus fills; the others start at 0."""
 
 Precision = Literal["fp32", "fp16", "int8", "dynamic"]
 FocusEncoding = Literal["sweep", "metres"]
@@ -68,11 +67,6 @@ class ModelSpec:
     def channels(self) -> int:
         """Planes of one input frame: RGB, then the focus cues."""
         return 3 + self.cue_planes
-
-    @property
-    def slots(self) -> int:
-        """Frames that the combiner's score memory holds: N, or MAX_FRAMES when streaming."""
-        return MAX_FRAMES if self.streaming else self.frames
 
     def to_json(self) -> str:
         """Serialise with the schema version, keys sorted."""

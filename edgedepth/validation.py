@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgedepth import baselines, preprocess
 from edgedepth.config import TrainConfig
-from edgedepth.data.pool import Batch, PackedStack, assemble, pack
+from edgedepth.data.pool import Batch, assemble, pack
 from edgedepth.data.recipe import random_stack
 from edgedepth.data.sources import Source, open_source
 from edgedepth.errors import UserError
@@ -76,13 +76,7 @@ def validation_stacks(config: TrainConfig, spec: ModelSpec) -> list[ValidationSt
         packed = pack(sample, spec, spec.height, spec.width)
         first = 1 if spec.all_in_focus_first else 0
         kept = np.concatenate([np.zeros(first, int), chosen + first])
-        packed = PackedStack(
-            packed.planes[kept],
-            packed.focus_dioptres[kept],
-            packed.cue_coc,
-            packed.inverse_depth,
-            packed.valid,
-        )
+        packed = packed.picked(kept)
         step = classical.shape[0] // spec.height
         grid = slice(step // 2, None, step)
         truth = np.where(packed.valid, 1 / np.maximum(packed.inverse_depth, 1e-3), np.nan)

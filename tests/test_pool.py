@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from edgedepth.config import TrainConfig, preset_config, quick
+from edgedepth.cues import CUE_PLANES
 from edgedepth.data.pool import (
     BatchConfig,
     PackedStack,
     PoolConfig,
     batch_at,
+    frame_planes,
     pack,
     stack_path,
     vary,
@@ -21,7 +23,7 @@ from edgedepth.errors import UserError
 from edgedepth.rundir import RunDirectory, read_arrays, write_arrays
 from edgedepth.spec import ModelSpec
 
-SPEC = ModelSpec("mobile", 32, 48, 4, focus_encoding="sweep", output="sweep")
+SPEC = ModelSpec("mobile", 32, 48, CUE_PLANES, focus_encoding="sweep", output="sweep")
 PAPER = ModelSpec(
     "paper", 80, 80, 0, focus_encoding="metres", output="metres", all_in_focus_first=True
 )
@@ -41,7 +43,9 @@ def fake_stack():
         divisor = 2 if POOL.is_coarse(index) else 1
         h, w = SPEC.height // divisor, SPEC.width // divisor
         return PackedStack(
-            rng.integers(0, 255, (6, h, w, 7), dtype=np.uint8),
+            rng.integers(0, 255, (6, h, w, 3), dtype=np.uint8),
+            rng.uniform(0, 0.2, (6, h, w, 2)).astype(np.float16),
+            np.ones((6, h, w), bool),
             np.sort(rng.uniform(0.1, 3, 6)).astype(np.float32),
             2.0,
             rng.uniform(0.1, 3, (h, w)).astype(np.float32),
@@ -55,7 +59,10 @@ def test_packing_keeps_the_grid_and_marks_the_unknown(sample):
     hidden = sample.valid.copy()
     hidden[:20] = False
     packed = pack(replace(sample, valid=hidden), SPEC, SPEC.height, SPEC.width)
-    assert packed.planes.shape == (6, 32, 48, 7)
+    assert packed.rgb.shape == (6, 32, 48, 3)
+    assert packed.energy is not None
+    assert packed.energy.shape == (6, 32, 48, 2)
+    assert frame_planes(packed).shape == (6, 32, 48, SPEC.channels)
     assert packed.inverse_depth.shape == packed.valid.shape == (32, 48)
     assert not packed.valid[:9].any()
     assert np.all(packed.inverse_depth[~packed.valid] == 0)
@@ -67,8 +74,9 @@ def test_packing_keeps_the_grid_and_marks_the_unknown(sample):
 def test_the_paper_gets_the_sharp_picture_first(sample):
     square = random_stack(Recipe(height=80, width=80, frames=4), 1, [open_source("procedural")])
     packed = pack(square, PAPER, 80, 80)
-    assert packed.planes.shape == (5, 80, 80, 3)
-    np.testing.assert_array_equal(packed.planes[0], square.sharp)
+    assert packed.energy is None
+    assert frame_planes(packed).shape == (5, 80, 80, 3)
+    np.testing.assert_array_equal(packed.rgb[0], square.sharp)
     rng = np.random.default_rng(0)
     assert np.array_equal(vary(packed, 2, PAPER, rng).focus_dioptres[:1], [0])
 
@@ -107,7 +115,7 @@ def test_frames_come_in_focus_order_either_way(fake_stack):
         steps = np.sign(np.diff(varied.focus_dioptres))
         assert abs(steps.sum()) == 3
         directions.add(int(steps[0]))
-        assert len(varied.planes) == 4
+        assert len(varied.rgb) == 4
     assert directions == {-1, 1}
 
 
@@ -124,7 +132,9 @@ def test_the_ends_of_the_sweep_mostly_stay(fake_stack):
 def test_mirroring_moves_picture_and_truth_together():
     ramp = np.tile(np.arange(48, dtype=np.uint8), (32, 1))
     stack = PackedStack(
-        np.repeat(ramp[None, :, :, None], 7, -1).repeat(3, 0),
+        np.repeat(ramp[None, :, :, None], 3, -1).repeat(3, 0),
+        np.repeat(ramp[None, :, :, None], 2, -1).repeat(3, 0).astype(np.float16),
+        np.ones((3, 32, 48), bool),
         np.array([0.5, 1, 2], np.float32),
         2.0,
         ramp.astype(np.float32),
@@ -132,7 +142,9 @@ def test_mirroring_moves_picture_and_truth_together():
     )
     for seed in range(6):
         varied = vary(stack, 3, SPEC, np.random.default_rng(seed))
-        np.testing.assert_array_equal(varied.planes[0, ..., 0], varied.inverse_depth)
+        np.testing.assert_array_equal(varied.rgb[0, ..., 0], varied.inverse_depth)
+        assert varied.energy is not None
+        np.testing.assert_array_equal(varied.energy[0, ..., 0], varied.inverse_depth)
 
 
 def test_configuration_round_trip():

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgedepth import preprocess
+from edgedepth.cues import CUE_PLANES
 from edgedepth.preprocess import CUE_SCALES, Fit, SweepRange
 from edgedepth.spec import ModelSpec
 from edgedepth.stack import FocalStack, Frame
 
 GOLDEN = Path(__file__).parent / "golden"
 VECTORS: dict[str, Any] = json.loads((GOLDEN / "preprocess.json").read_text())
-MOBILE = ModelSpec("mobile", 24, 32, preprocess.CUE_PLANES, "sweep", "sweep")
+MOBILE = ModelSpec("mobile", 24, 32, CUE_PLANES, "sweep", "sweep")
 PAPER = ModelSpec("paper", 80, 80, 0, "metres", "metres", all_in_focus_first=True)
 
 sizes = st.tuples(st.integers(8, 5000), st.integers(8, 5000))
@@ -74,7 +75,7 @@ def test_a_ramp_comes_back_from_the_model_where_it_was(
     image = np.stack([rows / h, columns / w, np.zeros_like(rows)], -1)
     rgb = np.rint(image * 255).astype(np.uint8)
     fit = Fit.of(picture, model)
-    packed = preprocess.pack_frame(*fit.to_cue_image(rgb, None), *model, cues=False)
+    packed = preprocess.Packer(*model, cues=False).add(*fit.to_cue_image(rgb, None))
     assert packed.shape == (*model, 3)
     back = np.stack([fit.from_model(packed[..., c].astype(np.float32)) for c in (0, 1)], -1)
     small = cv2.resize(rgb, back.shape[1::-1], interpolation=cv2.INTER_AREA)[..., :2]
@@ -111,33 +112,21 @@ def test_k_does_not_depend_on_how_the_phone_is_held() -> None:
     assert portrait == pytest.approx(landscape)
 
 
-@pytest.mark.parametrize("scale", CUE_SCALES)
-def test_a_sharper_frame_has_larger_cues(scale: int, texture: NDArray[np.uint8]) -> None:
-    grid = (240 // scale, 320 // scale)
-    previous = preprocess.cue_planes(texture, *grid).astype(int)
-    assert previous.shape == (*grid, preprocess.CUE_PLANES)
-    for sigma in (1.0, 2.0, 4.0):
-        blurred = cv2.GaussianBlur(texture, (0, 0), sigma)
-        cues = preprocess.cue_planes(blurred, *grid).astype(int)
-        for plane in range(preprocess.CUE_PLANES):
-            assert cues[..., plane].mean() < previous[..., plane].mean()
-        assert (cues[..., 1] <= previous[..., 1]).mean() > 0.99
-        previous = cues
-
-
-def test_a_flat_frame_shows_no_focus() -> None:
-    assert not preprocess.cue_planes(np.full((96, 128, 3), 77, np.uint8), 24, 32).any()
-
-
-def test_cues_are_zero_where_a_pixel_is_not_wholly_valid(texture: NDArray[np.uint8]) -> None:
+def test_a_pixel_counts_as_valid_only_if_it_is_wholly_so() -> None:
     valid = np.ones((240, 320), bool)
     valid[:90, :130] = False
-    packed = preprocess.pack_frame(texture, valid, 60, 80)
-    assert packed.shape == (60, 80, 7)
-    assert not packed[:23, :33, 3:].any()
-    assert packed[23:, :, 3:6].all()
-    assert packed[:, 33:, 3:6].all()
-    assert np.array_equal(packed[..., :3], preprocess.pack_frame(texture, None, 60, 80, cues=False))
+    whole = preprocess.whole_pixels(valid, 60, 80)
+    assert whole is not None
+    assert not whole[:23, :33].any()
+    assert whole[23:].all()
+    assert whole[:, 33:].all()
+    assert preprocess.whole_pixels(None, 60, 80) is None
+
+
+def test_cues_stand_behind_the_picture(texture: NDArray[np.uint8]) -> None:
+    packed = preprocess.Packer(60, 80).add(texture, None)
+    assert packed.shape == (60, 80, 3 + CUE_PLANES)
+    assert np.array_equal(packed[..., :3], preprocess.Packer(60, 80, cues=False).add(texture, None))
 
 
 @given(focuses)
@@ -207,7 +196,7 @@ def test_outputs_become_dioptres() -> None:
 def test_inputs_of_a_stack(texture: NDArray[np.uint8]) -> None:
     stack = FocalStack(tuple(Frame(texture, d) for d in (0.5, 2.5, 1.0)), coc_px_per_dioptre=3.0)
     inputs = preprocess.model_inputs(stack, MOBILE)
-    assert inputs.frames.shape == (3, 24, 32, 7)
+    assert inputs.frames.shape == (3, 24, 32, 3 + CUE_PLANES)
     assert inputs.frames.dtype == np.uint8
     assert inputs.focus == pytest.approx([0, 1, 0.25])
     assert inputs.sweep == SweepRange(0.5, 2.0)
@@ -218,17 +207,21 @@ def test_inputs_of_a_stack(texture: NDArray[np.uint8]) -> None:
 @pytest.mark.parametrize("name", VECTORS["cases"])
 def test_golden_pictures(name: str) -> None:
     case = VECTORS["cases"][name]
-    rgb = np.load(GOLDEN / f"{name}_picture.npy")
+    pictures = np.load(GOLDEN / f"{name}_pictures.npy")
     valid = np.load(GOLDEN / f"{name}_valid.npy") if case["masked"] else None
-    fit = Fit.of(rgb.shape[:2], tuple(case["model"]))
+    fit = Fit.of(pictures.shape[1:3], tuple(case["model"]))
     assert fit.turned == case["turned"]
     assert list(fit.content) == case["content"]
     assert list(fit.offset) == case["offset"]
     assert fit.cue_scale == case["cue_scale"]
     assert fit.cue_coc(case["k"]) == pytest.approx(case["cue_coc"])
-    packed = preprocess.pack_frame(*fit.to_cue_image(rgb, valid), *fit.model)
+    packer = preprocess.Packer(*fit.model)
+    packed = [
+        packer.add(*fit.to_cue_image(rgb, None if index == 0 else valid))
+        for index, rgb in enumerate(pictures)
+    ]
     golden = np.load(GOLDEN / f"{name}_packed.npy")
-    assert np.abs(packed.astype(int) - golden).max() <= 1
+    assert np.abs(np.stack(packed).astype(int) - golden).max() <= 1
 
 
 @pytest.mark.parametrize("name", VECTORS["sweeps"])

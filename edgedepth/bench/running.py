@@ -54,7 +54,7 @@ def _calls(engine: Runtime, key: str, make: Callable[[Tensor, str], NDArray[Any]
 
 def _stream(engine: Runtime, inputs: ModelInputs) -> Run:
     encode, decode = engine.signature("encode_step"), engine.signature("decode")
-    empty = initial_state(encode)
+    empty = initial_state(encode, float(inputs.focus[0]))
     feeds = [
         {n: feed(t, n, inputs, step) for n, t in encode.inputs.items() if n not in empty}
         for step in range(len(inputs.frames))

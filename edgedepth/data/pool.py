@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import preprocess
+from edgedepth.cues import Evidence, focus_energy
 from edgedepth.data.recipe import Recipe, Renderer, StackSample, random_stack
 from edgedepth.data.sources import Source, open_source
 from edgedepth.errors import UserError
@@ -77,21 +78,39 @@ class PoolConfig:
 
 @dataclass(frozen=True)
 class PackedStack:
-    """A stack as the model takes it, with truth on the model's grid.
+    """A stack on the model's grid, from which any choice of its frames can be fed, with truth.
 
     Attributes:
-        planes: uint8 (N, h, w, C).
+        rgb: uint8 (N, h, w, 3).
+        energy: float16 (N, h, w, 2) focus energy; None for a model without cues.
+        frame_valid: bool (N, h, w), likewise.
         focus_dioptres: (N,).
         cue_coc: K at the cue image.
         inverse_depth: float32 (h, w) dioptres, 0 where unknown.
         valid: bool (h, w).
     """
 
-    planes: NDArray[np.uint8]
+    rgb: NDArray[np.uint8]
+    energy: NDArray[np.float16] | None
+    frame_valid: NDArray[np.bool_] | None
     focus_dioptres: NDArray[np.float32]
     cue_coc: float
     inverse_depth: NDArray[np.float32]
     valid: NDArray[np.bool_]
+
+    def picked(
+        self, frames: NDArray[np.intp], down: slice = slice(None), across: slice = slice(None)
+    ) -> PackedStack:
+        """Some of the frames in that order, and of the picture what the slices take."""
+        return PackedStack(
+            self.rgb[frames][:, down, across],
+            None if self.energy is None else self.energy[frames][:, down, across],
+            None if self.frame_valid is None else self.frame_valid[frames][:, down, across],
+            self.focus_dioptres[frames],
+            self.cue_coc,
+            self.inverse_depth[down, across],
+            self.valid[down, across],
+        )
 
 
 def pack(sample: StackSample, spec: ModelSpec, height: int, width: int) -> PackedStack:
@@ -104,19 +123,25 @@ def pack(sample: StackSample, spec: ModelSpec, height: int, width: int) -> Packe
         frames.insert(0, sample.sharp)
         masks.insert(0, np.ones(sample.valid.shape, bool))
         focus = np.concatenate([[0], focus]).astype(np.float32)
-    cues = spec.cue_planes > 0
-    planes = [
-        preprocess.pack_frame(
-            *fit.to_cue_image(frame, None if mask.all() else mask), height, width, cues
-        )
+    laid = [
+        fit.to_cue_image(frame, None if mask.all() else mask)
         for frame, mask in zip(frames, masks, strict=True)
     ]
+    energy, whole = None, None
+    if spec.cue_planes:
+        energy = np.stack([focus_energy(p, height, width) for p, _ in laid]).astype(np.float16)
+        whole = np.ones((len(laid), height, width), bool)
+        for mask, (_, valid) in zip(whole, laid, strict=True):
+            if valid is not None:
+                mask &= preprocess.whole_pixels(valid, height, width)
     step = sample.depth_m.shape[0] // height
     centre = slice(step // 2, None, step)
     valid = sample.valid[centre, centre][:height, :width]
     depth = sample.depth_m[centre, centre][:height, :width]
     return PackedStack(
-        np.stack(planes),
+        np.stack([preprocess.rgb_planes(p, height, width) for p, _ in laid]),
+        energy,
+        whole,
         focus,
         fit.cue_coc(sample.coc_px_per_dioptre),
         np.where(valid, 1 / np.maximum(depth, 1e-3), 0).astype(np.float32),
@@ -193,7 +218,9 @@ def stack_path(folder: Path, index: int) -> Path:
 def _load(path: Path) -> PackedStack:
     with np.load(path) as record:
         return PackedStack(
-            record["planes"],
+            record["rgb"],
+            record.get("energy"),
+            record.get("frame_valid"),
             record["focus_dioptres"],
             float(record["cue_coc"]),
             record["inverse_depth"].astype(np.float32),
@@ -202,12 +229,16 @@ def _load(path: Path) -> PackedStack:
 
 
 def _save(path: Path, stack: PackedStack) -> None:
+    cues = (
+        {} if stack.energy is None else {"energy": stack.energy, "frame_valid": stack.frame_valid}
+    )
     partial = path.with_suffix(f".{os.getpid()}.part")
     try:
         with partial.open("wb") as file:
             np.savez(
                 file,
-                planes=stack.planes,
+                **cues,
+                rgb=stack.rgb,
                 focus_dioptres=stack.focus_dioptres,
                 cue_coc=stack.cue_coc,
                 inverse_depth=stack.inverse_depth,
@@ -306,7 +337,7 @@ def vary(stack: PackedStack, count: int, spec: ModelSpec, rng: np.random.Generat
     lie outside, and a choice at random would undo that.
     """
     first = 1 if spec.all_in_focus_first else 0
-    planes = len(stack.planes) - first
+    planes = len(stack.rgb) - first
     ranked = rng.permutation(planes)
     if count > 1 and rng.random() < ENDS_STAY:
         ends = np.array(
@@ -320,13 +351,19 @@ def vary(stack: PackedStack, count: int, spec: ModelSpec, rng: np.random.Generat
         chosen = np.concatenate([[0], chosen])
     across = slice(None, None, -1 if rng.random() < 0.5 else 1)
     down = slice(None, None, -1 if rng.random() < 0.1 else 1)
-    return PackedStack(
-        stack.planes[chosen][:, down, across],
-        stack.focus_dioptres[chosen],
-        stack.cue_coc,
-        stack.inverse_depth[down, across],
-        stack.valid[down, across],
-    )
+    return stack.picked(chosen, down, across)
+
+
+def frame_planes(stack: PackedStack) -> NDArray[np.uint8]:
+    """(N, h, w, C) planes of a stack's frames in their order."""
+    if stack.energy is None or stack.frame_valid is None:
+        return stack.rgb
+    evidence = Evidence(preprocess.brightness(stack.rgb[0]))
+    cues = [
+        evidence.add(energy.astype(np.float32), None if valid.all() else valid)
+        for energy, valid in zip(stack.energy, stack.frame_valid, strict=True)
+    ]
+    return np.concatenate([stack.rgb, np.stack(cues)], axis=-1)
 
 
 def assemble(stacks: list[PackedStack], spec: ModelSpec) -> Batch:
@@ -336,7 +373,7 @@ def assemble(stacks: list[PackedStack], spec: ModelSpec) -> Batch:
         for s in stacks
     ]
     return Batch(
-        np.stack([s.planes for s in stacks]),
+        np.stack([frame_planes(s) for s in stacks]),
         np.stack([preprocess.encode_focus(s.focus_dioptres, spec) for s in stacks]),
         np.stack([r.optics(s.cue_coc) for r, s in zip(ranges, stacks, strict=True)]),
         np.array([r.low for r in ranges], np.float32),

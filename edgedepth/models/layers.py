@@ -105,6 +105,11 @@ class Kernel(keras.layers.Layer):
     """A linear map with kernel and bias, then batch norm (float only), activation, quantiser.
 
     Subclasses give the kernel's shape, the axis of its output channels and the operation.
+
+    Args:
+        before: grid of what enters an activation that is an operation of its own; one that
+            follows the data where None.
+        out: grid of the result, likewise.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class Kernel(keras.layers.Layer):
         norm: bool = True,
         bias: bool = True,
         activation: Callable[[Tensor], Tensor] | None = None,
+        before: Range | None = None,
         out: Range | None = None,
         **kwargs: Any,
     ) -> None:
@@ -127,7 +133,7 @@ class Kernel(keras.layers.Layer):
         # TFLite fuses ReLU into the operation; any other activation is an operation of its
         # own and wants its input on a grid.
         fused = activation is None or activation in (tf.nn.relu, tf.nn.relu6)
-        self.before = None if fused else FakeQuant(mode)
+        self.before = None if fused else FakeQuant(mode, before)
         self.quant = FakeQuant(mode, out)
 
     channel_axis: int = -1
@@ -270,6 +276,24 @@ class Sum(keras.layers.Layer):
         if self.activation is not None:
             total = self.activation(total)
         return self.quant(total, training=training)
+
+
+class Maximum(keras.layers.Layer):
+    """Larger of two tensors on one 8-bit grid that starts at 0.
+
+    In int8 as ``a + relu(b - a)``, which is exact on one grid: XNNPACK has no int8 maximum, and
+    TFLite's own takes longer than the convolution before it.
+    """
+
+    def __init__(self, mode: Mode, grid: Range, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.quantized = mode is Mode.QUANTIZED
+        self.more, self.quant = FakeQuant(mode, grid), FakeQuant(mode, grid)
+
+    def call(self, a: Tensor, b: Tensor) -> Tensor:
+        if not self.quantized:
+            return tf.maximum(a, b)
+        return self.quant(a + self.more(tf.nn.relu(b - a)))
 
 
 class Separable(keras.layers.Layer):

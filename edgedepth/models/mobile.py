@@ -1,17 +1,21 @@
 """Preset ``mobile``: a small network for phones, built from the classical answer.
 
 Per frame: a separable-convolution encoder at 1/2 .. 1/16, conditioned on the frame's focus
-and the sweep's optics; score maps ("how sharp is this pixel here?") that start out as the
-log focus energy of the cue planes; skip features under a running maximum; a convolutional
-LSTM at 1/16. After the last frame: a softmax over the frames turns each score map into a
-mean focus position, and the decoder blends these and corrects what focus alone cannot tell.
+and the sweep's optics; gates ("is this frame sharper here than all before it?") that start
+out as the focus evidence of the cue planes; running means of the focus position under these
+gates, which equal a softmax over the frames; skip features under a running maximum; a
+convolutional LSTM at 1/16. After the last frame the decoder blends the means and corrects
+what focus alone cannot tell.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from edgedepth.models.backend import tf
+from edgedepth.cues import CUE_PLANES, CUES, EVIDENCE_LIMIT
+from edgedepth.models.backend import keras, tf
 from edgedepth.models.layers import (
     CELL,
     RELU6,
@@ -23,17 +27,18 @@ from edgedepth.models.layers import (
     FakeQuant,
     Gates,
     LstmCell,
+    Maximum,
     Mode,
     Range,
     Separable,
     Sum,
     Tensor,
 )
-from edgedepth.models.network import FocalNetwork, StateTensor
+from edgedepth.models.network import FIRST_FOCUS, FocalNetwork, StateTensor
 from edgedepth.preprocess import OUTPUT_RANGE
-from edgedepth.spec import EMPTY_SCORE, ModelSpec
+from edgedepth.spec import ModelSpec
 
-C2, C4, C8, C16 = 12, 24, 48, 64
+C2, C4, C8, C16 = 16, 24, 48, 64
 """Channels at 1/2, 1/4, 1/8 and 1/16 of the input size."""
 
 UNITS = 48
@@ -42,15 +47,14 @@ UNITS = 48
 CONTEXT = 112
 """Channels of the decoder's context at 1/16, run once per sweep."""
 
-HEADS = 4
-SCORE: Range = (-16.0, 16.0 * 127 / 128)
-"""8-bit grid of the score maps. A memory slot without a frame sits at its lower end."""
+HEADS = len(CUES)
+"""Running means of the focus position; each starts from the evidence of one cue plane."""
 
-SCORE_LIMIT = 0.95 * 8 * 127 / 128
-"""Training keeps scores within this: nothing is clipped, and an empty slot weighs nothing."""
+BASE_HEAD = 2
+"""Head that the untrained network answers with."""
 
-CUE_GAIN, CUE_BIAS = 16.0, -8.0
-"""Initial score of a cue plane: about 2.5 per unit of log energy, over what training allows."""
+SCORE: Range = (-EVIDENCE_LIMIT, EVIDENCE_LIMIT * 127 / 128)
+"""A gate's logit is kept within this: sigmoid changes little beyond."""
 
 SIZE_MULTIPLE = 16
 
@@ -63,7 +67,7 @@ def default_spec(height: int = 240, width: int = 320) -> ModelSpec:
     """
     if height % SIZE_MULTIPLE or width % SIZE_MULTIPLE:
         raise ValueError(f"preset mobile needs a size that is a multiple of {SIZE_MULTIPLE}")
-    return ModelSpec("mobile", height, width, 4, focus_encoding="sweep", output="sweep")
+    return ModelSpec("mobile", height, width, CUE_PLANES, focus_encoding="sweep", output="sweep")
 
 
 def double(x: Tensor) -> Tensor:
@@ -71,18 +75,46 @@ def double(x: Tensor) -> Tensor:
     return tf.image.resize(x, (x.shape[1] * 2, x.shape[2] * 2), method="bilinear")
 
 
+class RunningMeans(keras.layers.Layer):
+    """Means of the focus position and the largest weight, under gates, frame by frame.
+
+    Both stay on the grid [0, 1]: a sum of two products on one grid rounds alike everywhere.
+    """
+
+    def __init__(self, mode: Mode, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.new, self.old = FakeQuant(mode, SIGMOID), FakeQuant(mode, UNIT)
+        self.added, self.kept, self.mean = (FakeQuant(mode, UNIT) for _ in range(3))
+        self.faded, self.largest = FakeQuant(mode, SIGMOID), Maximum(mode, SIGMOID)
+
+    def call(
+        self, scores: Tensor, focus: Tensor, means: Tensor, peaks: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """(means, peaks) after one more frame.
+
+        Args:
+            scores: (B, h, w, HEADS) logits of the newest frame's weight.
+            focus: (B, 1, 1, 1) its position.
+            means, peaks: of the frames before; at the first frame means is its focus, peaks None.
+        """
+        new = self.new(tf.sigmoid(scores))
+        old = self.old(1 - new)
+        means = self.mean(self.kept(old * means) + self.added(new * focus))
+        peaks = new if peaks is None else self.largest(self.faded(old * peaks), new)
+        return means, peaks
+
+
 class MobileNetwork(FocalNetwork):
-    """See the module's text; about 260 million multiply-adds for 5 frames of 320x240."""
+    """See the module's text; about 290 million multiply-adds for 5 frames of 320x240."""
 
     def __init__(self, spec: ModelSpec, mode: Mode) -> None:
         super().__init__(spec, mode)
         relu6 = tf.nn.relu6
         self.frame_quant, self.condition_quant = FakeQuant(mode, UNIT), FakeQuant(mode, UNIT)
-        self.score_quant = FakeQuant(mode, SCORE)
 
         self.condition_hidden = Dense(mode, 16, norm=False, activation=relu6, out=RELU6)
         self.condition = Dense(mode, C2, norm=False)
-        self.stem = Conv(mode, C2, 3, 2)
+        self.stem = Conv(mode, C2, 2, 2)
         self.conditioned = Sum(mode, 2, activation=relu6, out=RELU6)
         self.encode2 = Separable(mode, C2, C2)
         self.encode4 = [Separable(mode, C2, C4, 2), Separable(mode, C4, C4)]
@@ -102,8 +134,8 @@ class MobileNetwork(FocalNetwork):
             Gates(mode, UNITS, 4 * UNITS, bias=False),
         )
 
-        self.weight_quant = FakeQuant(mode, SIGMOID)
-        self.mean_quant = FakeQuant(mode, UNIT)
+        self.combine = RunningMeans(mode)
+        self.sharpest = Maximum(mode, RELU6)
         self.context = [
             Separable(mode, UNITS, CONTEXT),
             Separable(mode, CONTEXT, CONTEXT),
@@ -115,58 +147,52 @@ class MobileNetwork(FocalNetwork):
         self.up4, self.focus4, self.peak4 = (Conv(mode, C4, 1) for _ in range(3))
         self.join4 = Sum(mode, 4, activation=relu6, out=RELU6)
         self.decode4 = [Separable(mode, C4, C4), Separable(mode, C4, C4)]
-        c = C2 + 4
-        self.up2, self.skip2, self.focus2, self.peak2 = (Conv(mode, c, 1) for _ in range(4))
+        self.up2, self.skip2, self.focus2, self.peak2 = (Conv(mode, C2, 1) for _ in range(4))
         self.join2 = Sum(mode, 4, activation=relu6, out=RELU6)
-        self.decode2 = [Separable(mode, c, c), Separable(mode, c, c)]
+        self.decode2 = [Separable(mode, C2, C2), Separable(mode, C2, C2)]
 
         self.difference = Conv(mode, HEADS - 1, 1, norm=False, bias=False)
-        self.mix = Conv(mode, HEADS - 1, 3, norm=False, activation=tf.tanh, out=TANH)
+        self.mix = Conv(mode, HEADS - 1, 1, norm=False, activation=tf.tanh, before=CELL, out=TANH)
         self.mixed = FakeQuant(mode)
         self.base = Conv(mode, 1, 1, norm=False)
         self.blend = Conv(mode, 1, 1, norm=False, bias=False)
-        self.residual = Conv(mode, 1, 3, norm=False)
+        self.residual = Conv(mode, 1, 1, norm=False)
         self.position = Sum(mode, 3, out=OUTPUT_RANGE)
-        self.certainty = Conv(mode, 1, 3, norm=False, activation=tf.sigmoid, out=SIGMOID)
+        self.certainty = Conv(
+            mode, 1, 1, norm=False, activation=tf.sigmoid, before=SCORE, out=SIGMOID
+        )
         self.build()
         if mode is Mode.FLOAT:
             self._start_classical()
 
     def _start_classical(self) -> None:
-        """Begin with depth = the first head's soft argmax of log focus energy."""
+        """Begin with the classical answer: gates are the evidence, depth is one head's mean."""
         kernel = np.zeros(self.cue_score.kernel.shape, np.float32)
         for head in range(HEADS):
-            kernel[:, :, 3 + (head + 1) % HEADS, head] = CUE_GAIN / 4
-        self.cue_score.load(kernel, np.full(HEADS, CUE_BIAS, np.float32))
+            kernel[:, :, 3 + head, head] = 2 * EVIDENCE_LIMIT / kernel[:, :, 0, 0].size
+        self.cue_score.load(kernel, np.full(HEADS, -EVIDENCE_LIMIT, np.float32))
         for layer in (self.scores2, self.scores4, self.scores8, self.residual, self.mix):
             layer.kernel.assign(layer.kernel * 0.05)
+        others = [head for head in range(HEADS) if head != BASE_HEAD]
         difference = np.zeros((1, 1, HEADS, HEADS - 1), np.float32)
-        difference[0, 0, 0] = -1
-        for head in range(1, HEADS):
-            difference[0, 0, head, head - 1] = 1
+        difference[0, 0, BASE_HEAD] = -1
+        difference[0, 0, others, range(HEADS - 1)] = 1
         self.difference.load(difference, None)
         first = np.zeros((1, 1, HEADS, 1), np.float32)
-        first[0, 0, 0] = 1
+        first[0, 0, BASE_HEAD] = 1
         self.base.load(first, None)
         self.blend.load(np.ones((1, 1, HEADS - 1, 1), np.float32), None)
 
-    @property
-    def empty_score(self) -> float:
-        """Score of a memory slot that holds no frame: no frame's score is lower."""
-        return SCORE[0] if self.quantized else EMPTY_SCORE
-
     def state_spec(self) -> dict[str, StateTensor]:
-        h, w, slots = self.spec.height, self.spec.width, self.spec.slots
+        h, w = self.spec.height, self.spec.width
         return {
             "state_h": StateTensor((1, h // 16, w // 16, UNITS), TANH),
             "state_c": StateTensor((1, h // 16, w // 16, UNITS), CELL, decoded=False),
             "state_skip2": StateTensor((1, h // 2, w // 2, C2), RELU6),
             "state_skip4": StateTensor((1, h // 4, w // 4, C4), RELU6),
             "state_skip8": StateTensor((1, h // 8, w // 8, C8), RELU6),
-            "state_scores": StateTensor(
-                (1, h // 2, w // 2 * HEADS, slots), SCORE, self.empty_score
-            ),
-            "state_focus": StateTensor((1, slots), UNIT),
+            "state_means": StateTensor((1, h // 2, w // 2, HEADS), UNIT, FIRST_FOCUS),
+            "state_peaks": StateTensor((1, h // 2, w // 2, HEADS), SIGMOID),
         }
 
     def _encode(
@@ -193,6 +219,8 @@ class MobileNetwork(FocalNetwork):
             ],
             training=training,
         )
+        if not self.quantized:  # there the grid clips
+            scores = tf.clip_by_value(scores, *SCORE)
         return x2, x4, x8, x16, scores
 
     def _decode(
@@ -237,75 +265,40 @@ class MobileNetwork(FocalNetwork):
             "confidence": double(self.certainty(y, **kw)),
         }
 
-    def _advance(
+    def step(
         self, frame: Tensor, focus: Tensor, optics: Tensor, state: dict[str, Tensor] | None
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """(recurrent state, score maps of this frame as one memory slot)."""
+    ) -> dict[str, Tensor]:
+        focus = self.condition_quant(focus)
         condition = tf.concat([focus, self.condition_quant(optics)], -1)
         x2, x4, x8, x16, scores = self._encode(frame, condition, False)
         before = None if state is None else (state["state_h"], state["state_c"])
         hidden, cell = self.cell(x16, before)
-        if state is not None:
-            x2 = tf.maximum(state["state_skip2"], x2)
-            x4 = tf.maximum(state["state_skip4"], x4)
-            x8 = tf.maximum(state["state_skip8"], x8)
-        after = {
+        position = tf.reshape(focus, (1, 1, 1, 1))
+        if state is None:
+            means, peaks = self.combine(scores, position, position, None)
+        else:
+            x2 = self.sharpest(state["state_skip2"], x2)
+            x4 = self.sharpest(state["state_skip4"], x4)
+            x8 = self.sharpest(state["state_skip8"], x8)
+            means, peaks = self.combine(
+                scores, position, state["state_means"], state["state_peaks"]
+            )
+        return {
             "state_h": hidden,
             "state_c": cell,
             "state_skip2": x2,
             "state_skip4": x4,
             "state_skip8": x8,
+            "state_means": means,
+            "state_peaks": peaks,
         }
-        return after, tf.reshape(scores, (1, scores.shape[1], scores.shape[2] * HEADS, 1))
-
-    def step(
-        self, frame: Tensor, focus: Tensor, optics: Tensor, state: dict[str, Tensor] | None
-    ) -> dict[str, Tensor]:
-        focus = self.condition_quant(focus)
-        after, scores = self._advance(frame, focus, optics, state)
-        if state is None:
-            memory = tf.fill((*scores.shape[:3], self.spec.slots - 1), self.empty_score)
-            positions = tf.zeros((1, self.spec.slots - 1))
-        else:
-            memory, positions = state["state_scores"][..., 1:], state["state_focus"][:, 1:]
-        return {
-            **after,
-            "state_scores": tf.concat([memory, scores], -1),
-            "state_focus": tf.concat([positions, focus], -1),
-        }
-
-    def infer(self, frames: list[Tensor], focus: Tensor, optics: Tensor) -> dict[str, Tensor]:
-        """The step unrolled. Score maps meet in one concatenation instead of a shifted memory."""
-        if not frames:
-            raise ValueError("infer needs at least one frame")
-        focus = self.condition_quant(focus)
-        state, scores = None, []
-        for index, frame in enumerate(frames):
-            state, score = self._advance(frame, focus[:, index : index + 1], optics, state)
-            scores.append(score)
-        joined = tf.concat(scores, -1) if len(scores) > 1 else scores[0]
-        missing = self.spec.slots - len(frames)
-        if self.quantized and missing > 0:
-            # Empty slots weigh e^-16 at most, but streaming equals this bit for bit only if
-            # both have them.
-            joined = tf.pad(joined, [[0, 0]] * 3 + [[missing, 0]], constant_values=SCORE[0])
-            joined = self.score_quant(joined)
-            focus = self.condition_quant(tf.pad(focus, [[0, 0], [missing, 0]]))
-        return self.decode({**(state or {}), "state_scores": joined, "state_focus": focus})
 
     def decode(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        scores = state["state_scores"]
-        _, h, columns, slots = scores.shape
-        weights = self.weight_quant(tf.nn.softmax(scores))
-        focus = tf.reshape(self.condition_quant(state["state_focus"]), (slots, 1))
-        flat = tf.reshape(weights, (h * columns, slots))
-        means = self.mean_quant(tf.linalg.matmul(flat, focus))
-        shape = (1, h, columns // HEADS, HEADS)
         return self._decode(
             (state["state_skip2"], state["state_skip4"], state["state_skip8"]),
             state["state_h"],
-            tf.reshape(means, shape),
-            tf.reshape(tf.reduce_max(weights, -1), shape),
+            state["state_means"],
+            state["state_peaks"],
             False,
         )
 
@@ -313,36 +306,31 @@ class MobileNetwork(FocalNetwork):
         self, frames: Tensor, focus: Tensor, optics: Tensor, training: bool = False
     ) -> dict[str, Tensor]:
         batch, count = frames.shape[0], frames.shape[1]
-        if batch is None or count is None:
-            raise ValueError("forward needs a known batch size and frame count")
+        if not batch or not count:
+            raise ValueError("forward needs a known batch size and at least one frame")
         condition = tf.concat([focus[..., None], tf.repeat(optics[:, None, :], count, axis=1)], -1)
-        x2, x4, x8, x16, scores = self._encode(
-            tf.reshape(frames, (batch * count, *frames.shape[2:])),
-            tf.reshape(condition, (batch * count, 4)),
-            training,
+        x2, x4, x8, x16, scores = (
+            tf.reshape(x, (batch, count, *x.shape[1:]))
+            for x in self._encode(
+                tf.reshape(frames, (batch * count, *frames.shape[2:])),
+                tf.reshape(condition, (batch * count, 4)),
+                training,
+            )
         )
-
-        def stack(x: Tensor) -> Tensor:
-            return tf.reshape(x, (batch, count, *x.shape[1:]))
-
-        features = stack(x16)
+        positions = tf.reshape(self.condition_quant(focus), (batch, count, 1, 1, 1))
+        means, peaks = positions[:, 0], None
         state = None
         for index in range(count):
-            state = self.cell(features[:, index], state, training=training)
-        if state is None:
-            raise ValueError("forward needs at least one frame")
-        weights = self.weight_quant(tf.nn.softmax(stack(scores), axis=1))
-        positions = self.condition_quant(focus)[:, :, None, None, None]
-        means = self.mean_quant(tf.reduce_sum(weights * positions, axis=1))
+            state = self.cell(x16[:, index], state, training=training)
+            means, peaks = self.combine(scores[:, index], positions[:, index], means, peaks)
         outputs = self._decode(
-            tuple(tf.reduce_max(stack(x), axis=1) for x in (x2, x4, x8)),  # type: ignore[arg-type]
-            state[0],
+            tuple(tf.reduce_max(x, axis=1) for x in (x2, x4, x8)),  # type: ignore[arg-type]
+            state[0],  # type: ignore[index]
             means,
-            tf.reduce_max(weights, axis=1),
+            peaks,
             training,
         )
-        excess = tf.reduce_mean(tf.nn.relu(tf.abs(scores) - SCORE_LIMIT))
-        return {**outputs, "means": means, "excess": excess}
+        return {**outputs, "means": means}
 
 
 def run(layers: list[Separable], x: Tensor, training: bool) -> Tensor:

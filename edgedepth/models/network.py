@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from edgedepth.errors import UserError
 from edgedepth.models.backend import tf
 from edgedepth.models.layers import FakeQuant, Kernel, Mode, Range, Tensor
 from edgedepth.spec import ModelSpec
+
+FIRST_FOCUS: Literal["focus"] = "focus"
+"""Start of a state tensor that the first frame's encoded focus fills."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,13 @@ class StateTensor:
     Attributes:
         shape: with the batch dimension of 1.
         range: (low, high) of its 8-bit grid.
-        start: real value that fills it before the first frame.
+        start: real value that fills it before the first frame, or ``FIRST_FOCUS``.
         decoded: the decoder reads it, so it is an input of the ``decode`` signature.
     """
 
     shape: tuple[int, ...]
     range: Range
-    start: float = 0.0
+    start: float | Literal["focus"] = 0.0
     decoded: bool = True
 
 

@@ -13,11 +13,10 @@ import pytest
 
 from edgedepth import stack as stacks
 from edgedepth.capture import infer_depth, read_model_file, read_sweep, register_sweep
-from edgedepth.capture.inference import initial_state, limit_frames, output_size, run_stack
+from edgedepth.capture.inference import initial_state, output_size, run_stack
 from edgedepth.capture.modelfile import default_model_path
 from edgedepth.capture.runtimes import Runtime, Tensor, choose
 from edgedepth.errors import UserError
-from edgedepth.spec import MAX_FRAMES
 from edgedepth.stack import FocalStack
 from tests.capture.scenes import FAR_M, FOCUS_M, NEAR_M, write_sweep
 from tests.capture.tiny_model import build, tiny_spec
@@ -56,7 +55,7 @@ def test_int8_boundary_agrees_with_float(stack: FocalStack, models: Path) -> Non
     assert np.abs(apart).max() < 1.5 * LSB * span
 
 
-@pytest.mark.parametrize("count", [2, 3, 7, MAX_FRAMES])
+@pytest.mark.parametrize("count", [2, 3, 7, 20])
 def test_any_number_of_frames_streams(tmp_path: Path, model: Path, count: int) -> None:
     focus = 1 / np.linspace(2.0, 0.3, count)
     sweep = read_sweep(write_sweep(tmp_path, [float(m) for m in focus]))
@@ -66,21 +65,6 @@ def test_any_number_of_frames_streams(tmp_path: Path, model: Path, count: int) -
     assert known.size
     assert known.min() >= focus.min() * 0.99
     assert known.max() <= focus.max() * 1.01
-
-
-def test_more_frames_than_slots_are_thinned_out_and_the_reference_stays(
-    tmp_path: Path, model: Path
-) -> None:
-    focus = [float(1 / d) for d in np.linspace(2.0, 0.3, 20)]
-    focus = [focus[7], *focus[:7], *focus[8:]]
-    sweep = read_sweep(write_sweep(tmp_path, focus))
-    kept, notes = limit_frames(sweep, read_model_file(model))
-    assert len(kept) == MAX_FRAMES
-    assert kept.frames[0] is sweep.frames[0]
-    assert {min(kept.focus_dioptres), max(kept.focus_dioptres)} == {
-        min(sweep.focus_dioptres), max(sweep.focus_dioptres)
-    }  # fmt: skip
-    assert "20 frames" in notes[0]
 
 
 def test_model_with_metres_and_a_composite_first(stack: FocalStack, tmp_path: Path) -> None:
@@ -124,17 +108,17 @@ def test_bytes_enter_an_int8_boundary_exactly() -> None:
     )
 
 
-@pytest.mark.parametrize(("precision", "empty"), [("fp32", -1e4), ("int8", -16.0)])
-def test_initial_state_is_zero_but_for_the_scores(
-    tmp_path: Path, precision: str, empty: float
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_means_start_at_the_first_frames_focus_and_the_rest_at_zero(
+    tmp_path: Path, precision: str
 ) -> None:
     path = build(tmp_path / "m.tflite", tiny_spec(precision=precision))
     encode = Runtime(path).signature("encode_step")
-    state = initial_state(encode)
-    assert set(state) == {"state_scores", "state_focus"}
+    state = initial_state(encode, 0.8)
+    assert set(state) == {"state_means", "state_peaks"}
     real = {name: encode.inputs[name].real(value) for name, value in state.items()}
-    assert (real["state_scores"] == empty).all()
-    assert (real["state_focus"] == 0.0).all()
+    assert real["state_means"] == pytest.approx(0.8, abs=1e-6)
+    assert (real["state_peaks"] == 0.0).all()
 
 
 def test_confidence_below_the_limit_becomes_nan(good_sweep: Path, model: Path) -> None:

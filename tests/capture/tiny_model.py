@@ -1,4 +1,4 @@
-"""A small but true model, assembled by hand: depth from focus by a softmax over one cue plane.
+"""A small but true model, assembled by hand: a running mean of the focus under one cue plane.
 
 It has the signatures, the tensors and the metadata of a real one and needs no TensorFlow.
 """
@@ -14,12 +14,13 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgedepth.convert.flatbuffer import pack
 from edgedepth.convert.metadata import attach_spec
-from edgedepth.spec import MAX_FRAMES, ModelSpec
+from edgedepth.cues import CUE_PLANES, EVIDENCE_LIMIT
+from edgedepth.spec import ModelSpec
 
-SCORE_SCALE = 16.0
-SHARPEN = 2.5
+CUE = 3 + 1
+"""Channel of the frame that holds the evidence."""
+
 BYTES = (1 / 255, -128)
-SCORES = (0.125, 0)
 UNIT = (1 / 255, -128)
 SWEEP = (2 / 255, -64)
 
@@ -29,7 +30,7 @@ def tiny_spec(**changes: Any) -> ModelSpec:
         "preset": "mobile",
         "height": 96,
         "width": 128,
-        "cue_planes": 4,
+        "cue_planes": CUE_PLANES,
         "focus_encoding": "sweep",
         "output": "sweep",
         "frames": 5,
@@ -118,27 +119,17 @@ class Graph:
             return tensor
         return self.op("QUANTIZE", [tensor], self.shape(tensor), quantized=quantized)
 
-    def scale(self, tensor: int, factor: float) -> int:
-        constant = self.tensor("factor", (1,), constant=np.array([factor], np.float32))
-        return self.op("MUL", [tensor, constant], self.shape(tensor), options="MulOptions")
+    def constant(self, value: float) -> int:
+        return self.tensor("constant", (1,), constant=np.array([value], np.float32))
+
+    def binary(self, kind: str, a: int, b: int) -> int:
+        """ADD, SUB or MUL of ``a`` and a ``b`` that broadcasts to it."""
+        name = kind.capitalize() + "Options"
+        return self.op(kind, [a, b], self.shape(a), options=name)
 
     def slice(self, tensor: int, begin: tuple[int, ...], size: tuple[int, ...]) -> int:
         inputs = [tensor, self.numbers(*begin), self.numbers(*size)]
         return self.op("SLICE", inputs, size, options="SliceOptions")
-
-    def concat(self, tensors: list[int]) -> int:
-        first = self.shape(tensors[0])
-        if len(tensors) == 1:
-            return tensors[0]
-        depth = sum(self.shape(t)[-1] for t in tensors)
-        return self.op(
-            "CONCATENATION", tensors, (*first[:-1], depth), options="ConcatenationOptions", axis=3
-        )
-
-    def reduce(self, kind: str, tensor: int) -> int:
-        inputs = [tensor, self.numbers(3)]
-        shape = (*self.shape(tensor)[:3], 1)
-        return self.op(kind, inputs, shape, options="ReducerOptions", keepDims=True)
 
     def signature(self, key: str, inputs: dict[str, int], outputs: dict[str, int]) -> None:
         made = schema.SignatureDefT()
@@ -164,20 +155,28 @@ def _first(graph: Graph, value: int) -> int:
     return value
 
 
-def _score(graph: Graph, frame: int, spec: ModelSpec) -> int:
-    cue = graph.slice(frame, (0, 0, 0, 4), (1, spec.height, spec.width, 1))
-    return graph.scale(cue, SCORE_SCALE)
-
-
-def _answer(graph: Graph, scores: int, focus: int, int8: bool) -> dict[str, int]:
-    shares = graph.op(
-        "SOFTMAX", [graph.scale(scores, SHARPEN)], graph.shape(scores),
-        options="SoftmaxOptions", beta=1.0,
+def _step(graph: Graph, frame: int, focus: int, mean: int, peak: int) -> tuple[int, int]:
+    """(mean, peak) after one more frame; focus and mean are (1, 1, 1, 1) or as large as peak."""
+    cue = graph.slice(frame, (0, 0, 0, CUE), (*graph.shape(frame)[:3], 1))
+    centred = graph.binary("SUB", cue, graph.constant(0.5))
+    new = graph.op(
+        "LOGISTIC", [graph.binary("MUL", centred, graph.constant(2 * EVIDENCE_LIMIT))],
+        graph.shape(cue),
     )  # fmt: skip
-    weighted = graph.op("MUL", [shares, focus], graph.shape(scores), options="MulOptions")
+    # 1 - new, as (new - 1) * -1: the constant has to be the one that broadcasts.
+    old = graph.binary("MUL", graph.binary("SUB", new, graph.constant(1)), graph.constant(-1))
+    kept, added = graph.binary("MUL", old, mean), graph.binary("MUL", new, focus)
+    faded = graph.binary("MUL", old, peak)
+    top = graph.op("MAXIMUM", [new, faded], graph.shape(new), options="MaximumMinimumOptions")
+    return graph.binary("ADD", kept, added), top
+
+
+def _answer(graph: Graph, mean: int, peak: int, int8: bool) -> dict[str, int]:
+    spread = graph.binary("ADD", mean, graph.constant(0.0))
+    sure = graph.binary("ADD", peak, graph.constant(0.0))
     return {
-        "inverse_depth": graph.output(graph.reduce("SUM", weighted), SWEEP if int8 else None),
-        "confidence": graph.output(graph.reduce("REDUCE_MAX", shares), UNIT if int8 else None),
+        "inverse_depth": graph.output(spread, SWEEP if int8 else None),
+        "confidence": graph.output(sure, UNIT if int8 else None),
     }
 
 
@@ -188,43 +187,41 @@ def _infer(model: Any, spec: ModelSpec, int8: bool) -> None:
     frames = [graph.input(f"frame_{i}", frame_shape, BYTES if int8 else None) for i in range(count)]
     focus = graph.input("focus", (1, count), BYTES if int8 else None)
     optics = graph.input("optics", (1, 3), BYTES if int8 else None)
-    spread = graph.op("RESHAPE", [focus, graph.numbers(1, 1, 1, count)], (1, 1, 1, count))
-    scores = graph.concat([_score(graph, f, spec) for f in frames])
-    outputs = _answer(graph, scores, spread, int8)
+    mean, peak = -1, graph.constant(0.0)
+    for index, frame in enumerate(frames):
+        own = graph.op(
+            "SLICE", [focus, graph.numbers(0, index), graph.numbers(1, 1)], (1, 1),
+            options="SliceOptions",
+        )  # fmt: skip
+        position = graph.op("RESHAPE", [own, graph.numbers(1, 1, 1, 1)], (1, 1, 1, 1))
+        mean, peak = _step(graph, frame, position, mean if index else position, peak)
+    outputs = _answer(graph, mean, peak, int8)
     inputs = {f"frame_{i}": _first(graph, f) for i, f in enumerate(frames)}
     inputs |= {"focus": _first(graph, focus), "optics": _first(graph, optics)}
     graph.signature("infer", inputs, outputs)
 
 
 def _streaming(model: Any, spec: ModelSpec, int8: bool) -> None:
-    kinds = (SCORES, BYTES) if int8 else (None, None)
-    score_shape = (1, spec.height, spec.width, MAX_FRAMES)
-    focus_shape = (1, 1, 1, MAX_FRAMES)
+    kind = UNIT if int8 else None
+    plane = (1, spec.height, spec.width, 1)
     graph = Graph(model, "encode_step")
-    frame = graph.input(
-        "frame", (1, spec.height, spec.width, spec.channels), BYTES if int8 else None
-    )
+    frame = graph.input("frame", (*plane[:3], spec.channels), BYTES if int8 else None)
     focus = graph.input("focus", (1, 1), BYTES if int8 else None)
     optics = graph.input("optics", (1, 3), BYTES if int8 else None)
-    old_scores = graph.input("state_scores", score_shape, kinds[0])
-    old_focus = graph.input("state_focus", focus_shape, kinds[1])
-    kept = graph.slice(old_scores, (0, 0, 0, 0), (*score_shape[:3], MAX_FRAMES - 1))
-    kept_focus = graph.slice(old_focus, (0, 0, 0, 0), (1, 1, 1, MAX_FRAMES - 1))
-    spread = graph.op("RESHAPE", [focus, graph.numbers(1, 1, 1, 1)], (1, 1, 1, 1))
-    outputs = {
-        "state_scores": graph.output(graph.concat([_score(graph, frame, spec), kept]), kinds[0]),
-        "state_focus": graph.output(graph.concat([spread, kept_focus]), kinds[1]),
-    }
+    means = graph.input("state_means", plane, kind)
+    peaks = graph.input("state_peaks", plane, kind)
+    position = graph.op("RESHAPE", [focus, graph.numbers(1, 1, 1, 1)], (1, 1, 1, 1))
+    mean, peak = _step(graph, frame, position, means, peaks)
+    outputs = {"state_means": graph.output(mean, kind), "state_peaks": graph.output(peak, kind)}
     values = {
         "frame": frame, "focus": focus, "optics": optics,
-        "state_scores": old_scores, "state_focus": old_focus,
+        "state_means": means, "state_peaks": peaks,
     }  # fmt: skip
     graph.signature("encode_step", {n: _first(graph, t) for n, t in values.items()}, outputs)
     graph = Graph(model, "decode")
-    scores = graph.input("state_scores", score_shape, kinds[0])
-    planes = graph.input("state_focus", focus_shape, kinds[1])
-    answers = _answer(graph, scores, planes, int8)
-    inputs = {"state_scores": _first(graph, scores), "state_focus": _first(graph, planes)}
+    means, peaks = (graph.input(name, plane, kind) for name in ("state_means", "state_peaks"))
+    answers = _answer(graph, means, peaks, int8)
+    inputs = {"state_means": _first(graph, means), "state_peaks": _first(graph, peaks)}
     graph.signature("decode", inputs, answers)
 
 

@@ -1,5 +1,5 @@
 """A small stand-in network with everything that is hard to convert: fake quantisation, a
-depthwise kernel shared over the frames, a recurrent state, a softmax over focus planes."""
+depthwise kernel shared over the frames, a recurrent state under gates."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from edgedepth.cues import CUE_PLANES
 from edgedepth.models.backend import tf
 from edgedepth.spec import ModelSpec
 
-SCORES = (-16.0, 16.0 * 127 / 128)
+SCORES = (-8.0, 8.0 * 127 / 128)
+GATE = (0.0, 255 / 256)
 UNIT = (0.0, 1.0)
 OUT = (-0.5, 1.5)
 
@@ -20,7 +22,7 @@ OUT = (-0.5, 1.5)
 class StateTensor:
     shape: tuple[int, ...]
     range: tuple[float, float]
-    start: float = 0.0
+    start: float | str = 0.0
     decoded: bool = True
 
 
@@ -29,7 +31,7 @@ def sketch_spec(**changes: Any) -> ModelSpec:
         "preset": "mobile",
         "height": 32,
         "width": 48,
-        "cue_planes": 4,
+        "cue_planes": CUE_PLANES,
         "focus_encoding": "sweep",
         "output": "sweep",
         "frames": 3,
@@ -40,7 +42,7 @@ def sketch_spec(**changes: Any) -> ModelSpec:
 
 
 class Sketch(tf.Module):
-    """A score per frame from the cues, softmax over slots, mean of the focus positions."""
+    """A score per frame from the cues, a running mean of the focus positions under its sigmoid."""
 
     def __init__(self, spec: ModelSpec, quantized: bool, seed: int = 0) -> None:
         super().__init__(name="sketch")
@@ -54,7 +56,7 @@ class Sketch(tf.Module):
         self.depthwise = weight(3, 3, 8, 1, noise=0.05)
         self.point = weight(1, 1, 8, 1, noise=0.05)
         self.sharpen = weight(3, 3, 1, 1, noise=0.01)
-        for cue in range(spec.cue_planes):  # a score is the mean of the cues, times 16
+        for cue in range(4):  # a score is the sum of four cues
             self.stem[:, :, 3 + cue, cue].assign(tf.fill((3, 3), 4 / 9))
             self.depthwise[1, 1, cue, 0].assign(1.0)
             self.point[0, 0, cue, 0].assign(1.0)
@@ -87,52 +89,52 @@ class Sketch(tf.Module):
             x = tf.nn.depthwise_conv2d(x, w, (1, 1, 1, 1), "SAME")
             x = self._fq(tf.nn.relu6(x), 0, 6)
         with tf.name_scope("combiner/score"):
-            x = self._fq(tf.nn.conv2d(x, self._kernel(self.point, 3), 1, "SAME"), *SCORES)
+            x = tf.nn.conv2d(x, self._kernel(self.point, 3), 1, "SAME") - 4
+            x = self._fq(x, *SCORES)
             gain = tf.reshape(self._fq(optics, *UNIT)[:, :1], (1, 1, 1, 1))
             return self._fq(x * gain, *SCORES)
 
     def state_spec(self) -> dict[str, StateTensor]:
-        h, w, slots = self.spec.height // 2, self.spec.width // 2, self.spec.slots
+        plane = (1, self.spec.height // 2, self.spec.width // 2, 1)
         return {
-            "state_scores": StateTensor(
-                (1, h, w, slots), SCORES, -16.0 if self.quantized else -1e4
-            ),
-            "state_focus": StateTensor((1, slots), UNIT),
+            "state_means": StateTensor(plane, UNIT, "focus"),
+            "state_peaks": StateTensor(plane, GATE),
         }
-
-    def _start(self) -> dict[str, Any]:
-        return {k: tf.fill(s.shape, np.float32(s.start)) for k, s in self.state_spec().items()}
 
     def _grid(self, state: dict[str, Any]) -> dict[str, Any]:
         return {k: self._fq(state[k], *s.range) for k, s in self.state_spec().items()}
 
+    def _step(self, frame: Any, focus: Any, optics: Any, mean: Any, peak: Any) -> tuple[Any, Any]:
+        position = tf.reshape(self._fq(focus, *UNIT), (1, 1, 1, 1))
+        score = self._score(frame, optics)
+        with tf.name_scope("combiner/gate"):
+            new = self._fq(tf.sigmoid(score), *GATE)
+            old = self._fq(1 - new, *UNIT)
+        with tf.name_scope("combiner/mean"):
+            kept = self._fq(old * (position if mean is None else mean), *UNIT)
+            mean = self._fq(kept + self._fq(new * position, *UNIT), *UNIT)
+        with tf.name_scope("combiner/peak"):
+            peak = new if peak is None else tf.maximum(self._fq(old * peak, *GATE), new)
+        return mean, peak
+
     def encode_step(self, frame: Any, focus: Any, optics: Any, state: dict[str, Any]) -> Any:
         state = self._grid(state)
-        score = self._score(frame, optics)
-        focus = self._fq(focus, *UNIT)
-        scores = tf.concat([state["state_scores"][..., 1:], score], axis=-1)
-        planes = tf.concat([state["state_focus"][:, 1:], focus], axis=-1)
-        return self._grid({"state_scores": scores, "state_focus": planes})
+        mean, peak = self._step(frame, focus, optics, state["state_means"], state["state_peaks"])
+        return {"state_means": mean, "state_peaks": peak}
 
     def decode_state(self, state: dict[str, Any]) -> dict[str, Any]:
         state = self._grid(state)
-        weights = self._fq(tf.nn.softmax(state["state_scores"]), 0, 255 / 256)
-        with tf.name_scope("decoder/mean"):
-            planes = tf.reshape(state["state_focus"], (1, 1, 1, -1))
-            mean = self._fq(weights * planes, *UNIT)
-            mean = self._fq(tf.reduce_sum(mean, -1, keepdims=True), *UNIT)
         with tf.name_scope("decoder/sharpen"):
-            mean = tf.nn.conv2d(mean, self._kernel(self.sharpen, 3), 1, "SAME")
+            mean = tf.nn.conv2d(state["state_means"], self._kernel(self.sharpen, 3), 1, "SAME")
             mean = self._fq(mean, *OUT)
         size = (self.spec.height, self.spec.width)
-        top = self._fq(tf.reduce_max(weights, -1, keepdims=True), 0, 255 / 256)
         return {
             "inverse_depth": tf.image.resize(mean, size),
-            "confidence": tf.image.resize(top, size),
+            "confidence": tf.image.resize(state["state_peaks"], size),
         }
 
     def infer(self, frames: list[Any], focus: Any, optics: Any) -> dict[str, Any]:
-        state = self._start()
+        mean = peak = None
         for i, frame in enumerate(frames):
-            state = self.encode_step(frame, focus[:, i : i + 1], optics, state)
-        return self.decode_state(state)
+            mean, peak = self._step(frame, focus[:, i : i + 1], optics, mean, peak)
+        return self.decode_state({"state_means": mean, "state_peaks": peak})

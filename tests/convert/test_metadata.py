@@ -125,13 +125,13 @@ def test_converted_file_has_the_contract_s_tensors(converted: Callable[[str], by
     session = Session(converted("int8"))
     assert session.signatures == ["infer", "encode_step", "decode"]
     frames = {"frame_0", "frame_1", "frame_2"}
-    states = {"state_scores", "state_focus"}
+    states = {"state_means", "state_peaks"}
     assert set(session.inputs("infer")) == frames | {"focus", "optics"}
     assert set(session.inputs("encode_step")) == {"frame", "focus", "optics"} | states
     assert set(session.outputs("encode_step")) == set(session.inputs("decode")) == states
     for name in ("infer", "decode"):
         assert set(session.outputs(name)) == {"inverse_depth", "confidence"}
-    assert session.inputs("infer")["frame_0"].shape == (1, 32, 48, 7)
+    assert session.inputs("infer")["frame_0"].shape == (1, 32, 48, 9)
     assert session.inputs("infer")["focus"].shape == (1, 3)
     assert {t.dtype.name for s in session.signatures for t in session.inputs(s).values()} == {
         "int8"

@@ -22,7 +22,7 @@ def stacks() -> list[verify.CheckStack]:
 
 def test_check_stacks_are_what_a_model_takes(stacks: list[verify.CheckStack]) -> None:
     (stack,) = stacks
-    assert stack.inputs["frame_2"].shape == (1, SPEC.height, SPEC.width, 7)
+    assert stack.inputs["frame_2"].shape == (1, SPEC.height, SPEC.width, SPEC.channels)
     assert stack.inputs["focus"].shape == (1, 3)
     assert np.all(np.diff(stack.inputs["focus"][0]) > 0)  # far to near
     assert stack.inputs["optics"].shape == (1, 3)
@@ -155,7 +155,7 @@ def test_spoiled_weights_are_found_and_the_layer_named(
     net = Sketch(sketch_spec(), quantized=True)
     stack = verify.check_stacks(net.spec, 1)[0]
     found = divergence.departures(net, "int8", stack.inputs)
-    assert {"CONV_2D", "DEPTHWISE_CONV_2D", "SOFTMAX"} <= {d.kind for d in found}
+    assert {"CONV_2D", "DEPTHWISE_CONV_2D", "LOGISTIC"} <= {d.kind for d in found}
     assert divergence.first_departure(found, share=0.05) is None
 
     spoiled = Sketch(sketch_spec(), quantized=True)

@@ -2,9 +2,10 @@
 
     python tests/golden/make.py
 
-``preprocess.json`` holds the sweeps and, per case, the geometry; ``NAME_picture.npy`` is the
-picture (uint8 H, W, 3), ``NAME_valid.npy`` its mask where it has one, ``NAME_packed.npy`` the
-model's planes (uint8 h, w, 7). Bytes may differ by 1 between implementations of area averaging.
+``preprocess.json`` holds the sweeps and, per case, the geometry; ``NAME_pictures.npy`` is a
+sweep of pictures (uint8 N, H, W, 3), ``NAME_valid.npy`` the mask of all but the first where they
+have one, ``NAME_packed.npy`` the model's planes (uint8 N, h, w, C). Bytes may differ by 1 between
+implementations of area averaging.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.preprocess import Fit, SweepRange, encode_focus, pack_frame
+from edgedepth.cues import CUE_PLANES
+from edgedepth.preprocess import Fit, Packer, SweepRange, encode_focus
 from edgedepth.spec import ModelSpec
 
 FOLDER = Path(__file__).resolve().parent
@@ -43,7 +45,7 @@ SWEEPS = {
     "at the width limit": [1.0, 1.1],
 }
 
-SWEEP_SPEC = ModelSpec("mobile", *MODEL, 4, "sweep", "sweep")
+SWEEP_SPEC = ModelSpec("mobile", *MODEL, CUE_PLANES, "sweep", "sweep")
 METRES_SPEC = ModelSpec("paper", 80, 80, 0, "metres", "metres", all_in_focus_first=True)
 
 
@@ -63,8 +65,17 @@ def mask(height: int, width: int) -> NDArray[np.bool_]:
     return (rows + columns // 4 > height // 8) & (columns < width - width // 10)
 
 
-def pack(fit: Fit, rgb: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
-    return pack_frame(*fit.to_cue_image(rgb, valid), *fit.model)
+def pictures(height: int, width: int, seed: int) -> NDArray[np.uint8]:
+    """A sweep (N, height, width, 3): the picture sharp, a little less so, and blurred."""
+    sharp = picture(height, width, seed)
+    return np.stack([cv2.GaussianBlur(sharp, (0, 0), s) if s else sharp for s in (0.4, 0, 1.5)])
+
+
+def pack(fit: Fit, sweep: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+    packer = Packer(*fit.model)
+    return np.stack(
+        [packer.add(*fit.to_cue_image(p, valid if i else None)) for i, p in enumerate(sweep)]
+    )
 
 
 def geometry(size: tuple[int, int]) -> dict[str, Any]:
@@ -98,12 +109,12 @@ def record() -> dict[str, Any]:
 
 def main() -> None:
     for seed, (name, size) in enumerate(PICTURES.items()):
-        rgb = picture(*size, seed)
+        made = pictures(*size, seed)
         valid = mask(*size) if name in MASKED else None
-        np.save(FOLDER / f"{name}_picture.npy", rgb)
+        np.save(FOLDER / f"{name}_pictures.npy", made)
         if valid is not None:
             np.save(FOLDER / f"{name}_valid.npy", valid)
-        np.save(FOLDER / f"{name}_packed.npy", pack(Fit.of(size, MODEL), rgb, valid))
+        np.save(FOLDER / f"{name}_packed.npy", pack(Fit.of(size, MODEL), made, valid))
     (FOLDER / "preprocess.json").write_text(json.dumps(record(), indent=1) + "\n")
 
 
