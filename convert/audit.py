@@ -23,6 +23,7 @@ from edgedepth.convert.graph import (
     nodes,
     signatures,
 )
+from edgedepth.convert.lowering import PRODUCTS, holds_lowest
 from edgedepth.convert.op_tables import GPU_DELEGATE, TFLITE_RUNTIME_2_14
 from edgedepth.convert.passes import CONTROL_FLOW
 from edgedepth.spec import ModelSpec
@@ -37,7 +38,9 @@ COMPUTE = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPO
 FLOATS = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64)
 INTEGERS = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16)
 
-CONTRACT = frozenset({"rank", "dynamic", "float-island", "flex", "custom", "control-flow"})
+CONTRACT = frozenset(
+    {"rank", "dynamic", "float-island", "flex", "custom", "control-flow", "computed-weights"}
+)
 """Rules that no file emitted by edgedepth may break, on whatever target."""
 
 
@@ -327,6 +330,24 @@ def _requantisation_rule(model: Model, graph: Any, name: str) -> Iterator[Findin
             )
 
 
+def _computed_weights_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
+    for node in nodes(model, graph):
+        if node.kind not in PRODUCTS:
+            continue
+        weights = graph.tensors[node.operator.inputs[1]]
+        if holds_lowest(weights) and constant(model, weights) is None:
+            yield Finding(
+                "computed-weights",
+                "error",
+                frozenset({"cpu"}),
+                **_at(node, name),
+                problem=f"weights {text(weights.name)} are computed and may be -128: kernels "
+                "without dot-product instructions overflow on them (arm64 gave a constant)",
+                change="convert it with edgedepth, or give the weights a range whose lowest step "
+                "is left out, e.g. (-1/254, 1) for 0 to 1",
+            )
+
+
 def _layer_norm_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
     """MEAN, SQUARED_DIFFERENCE or a square, MEAN, RSQRT in a row: GPU delegates get it wrong."""
     producers = {int(o): n for n in nodes(model, graph) for o in n.operator.outputs}
@@ -439,6 +460,7 @@ _RULES = (
     _operator_rules,
     _depthwise_rule,
     _requantisation_rule,
+    _computed_weights_rule,
     _layer_norm_rule,
     _transposed_rule,
     _constant_input_rule,

@@ -93,6 +93,7 @@ def optimise(model: flatbuffer.Model) -> dict[str, int]:
     return {
         "moved as integers": lowering.move_integers(model),
         "pooled by resizing": lowering.pool_by_resizing(model),
+        "weights narrowed": lowering.narrow_computed_weights(model),
         "constants folded": passes.fold_constants(model),
         "buffers merged": passes.deduplicate_buffers(model),
         "unused dropped": passes.drop_unused(model),

@@ -1,4 +1,4 @@
-"""Passes that put an operator in a form which XNNPACK's integer kernels take."""
+"""Passes that put an operator in a form which integer kernels take and compute rightly."""
 
 from __future__ import annotations
 
@@ -8,13 +8,29 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgedepth.convert.flatbuffer import Model, scales_of, shape_of, zero_points_of
+from edgedepth.convert.flatbuffer import (
+    Model,
+    constant,
+    scales_of,
+    shape_of,
+    text,
+    zero_points_of,
+)
 from edgedepth.convert.graph import OPERATOR_CODES, Node, nodes
 
 MOVERS = {"SPLIT": 1, "RESHAPE": 0, "STRIDED_SLICE": 0}
 """Operators that only move data -> place of the data among their inputs."""
 
-_INT8_VERSION = {"SPLIT": 2, "RESHAPE": 1, "STRIDED_SLICE": 2, "RESIZE_BILINEAR": 3}
+_INT8_VERSION = {
+    "SPLIT": 2,
+    "RESHAPE": 1,
+    "STRIDED_SLICE": 2,
+    "RESIZE_BILINEAR": 3,
+    "QUANTIZE": 2,
+}
+
+PRODUCTS = frozenset({"FULLY_CONNECTED", "BATCH_MATMUL"})
+"""Operators whose second input holds weights that another operator may compute."""
 
 
 def move_integers(model: Model) -> int:
@@ -131,6 +147,63 @@ def _halves(node: Node) -> bool:
         and np.array_equal(scales_of(source), scales_of(target))
         and np.array_equal(zero_points_of(source), zero_points_of(target))
     )
+
+
+def holds_lowest(tensor: Any) -> bool:
+    """Whether an int8 tensor stands for 0 by -128, so that -128 is what it mostly holds."""
+    zeros = zero_points_of(tensor)
+    return tensor.type == schema.TensorType.INT8 and zeros.size == 1 and int(zeros[0]) == -128
+
+
+def narrow_computed_weights(model: Model) -> int:
+    """Keep -128 out of weights that the graph computes; returns how many were changed.
+
+    TFLite's int8 weights are -127 to 127 (tensorflow.org/lite/performance/quantization_spec),
+    since kernels without dot-product instructions add two products in 16 bits, which
+    -128 x -128 twice overflows: on arm64 such a product came out as a constant. A QUANTIZE puts
+    the weights on a grid of one step less, with 0 at -127.
+    """
+    changed = 0
+    for graph in model.subgraphs:
+        narrowed: dict[int, int] = {}
+        operators = []
+        for node in nodes(model, graph):
+            weights = int(node.operator.inputs[1]) if node.kind in PRODUCTS else -1
+            if weights >= 0 and _computed(model, graph, weights):
+                if weights not in narrowed:
+                    narrowed[weights] = _narrow(graph, weights)
+                    operators.append(_requantise(model, weights, narrowed[weights]))
+                inputs = np.array(node.operator.inputs, np.int32)
+                inputs[1] = narrowed[weights]
+                node.operator.inputs = inputs
+                changed += 1
+            operators.append(node.operator)
+        graph.operators = operators
+    return changed
+
+
+def _computed(model: Model, graph: Any, index: int) -> bool:
+    tensor = graph.tensors[index]
+    return holds_lowest(tensor) and constant(model, tensor) is None
+
+
+def _narrow(graph: Any, index: int) -> int:
+    """A tensor for the same values on -127 to 127."""
+    tensor = copy.deepcopy(graph.tensors[index])
+    tensor.name = f"{text(tensor.name)}/narrow"
+    tensor.quantization.scale = (scales_of(tensor) * 255 / 254).astype(np.float32)
+    tensor.quantization.zeroPoint = np.array([-127], np.int64)
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def _requantise(model: Model, source: int, target: int) -> Any:
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _code(model, "QUANTIZE")
+    operator.inputs, operator.outputs = np.array([source], np.int32), np.array([target], np.int32)
+    operator.builtinOptions = schema.QuantizeOptionsT()
+    operator.builtinOptionsType = schema.BuiltinOptions.QuantizeOptions
+    return operator
 
 
 def _constant(model: Model, graph: Any, value: Any) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedepth.convert import flatbuffer, lowering, passes
 from edgedepth.convert.audit import audit
-from edgedepth.convert.graph import histogram
+from edgedepth.convert.graph import histogram, nodes
 from edgedepth.convert.running import Session, xnnpack_partitions
 from tests.convert.handmade import INT8, INT32, Handmade
 
@@ -99,3 +101,55 @@ def test_pooling_becomes_halving_within_rounding() -> None:
 def test_pooling_that_is_no_halving_stays() -> None:
     assert lowering.pool_by_resizing(pool(height=5).model) == 0
     assert lowering.pool_by_resizing(pool(scale_out=0.2).model) == 0
+
+
+def computed_product(zero: int = -128) -> Handmade:
+    """x (1, 6, 4) times computed weights (1, 4), both int8 with 0 at ``zero``."""
+    made = Handmade()
+    x = made.tensor("x", (1, 6, 4), INT8, scale=1 / 256, zero=-128)
+    weights = made.tensor("weights", (1, 4), INT8, scale=1 / 255, zero=zero)
+    y = made.tensor("y", (1, 6, 1), INT8, scale=4 / 255, zero=-128)
+    options = schema.FullyConnectedOptionsT()
+    options.keepNumDims = True
+    made.op("FULLY_CONNECTED", [x, weights, -1], [y], options, version=5)
+    made.boundary([x, weights], [y], "infer")
+    return made
+
+
+def product(made: Handmade, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    session = Session(flatbuffer.pack(made.model), xnnpack=False)
+    result: np.ndarray = session.run("infer", {"x": x, "weights": weights})["y"]
+    return result
+
+
+def test_computed_weights_lose_their_lowest_step_and_hardly_change_the_product() -> None:
+    made, x = computed_product(), some((1, 6, 4))
+    weights = np.array([[-128, 0, 60, 127]], np.int8)
+    before = product(made, x, weights)
+    assert [f.rule for f in audit(made.model).findings] == ["computed-weights"]
+    assert lowering.narrow_computed_weights(made.model) == 1
+    assert audit(made.model).findings == ()
+    np.testing.assert_allclose(product(made, x, weights), before, atol=1)
+    assert before.std() > 5
+    graph = made.model.subgraphs[0]
+    quantise, product_node = nodes(made.model, graph)
+    narrow = quantise.output
+    assert product_node.inputs()[1] is narrow
+    low = (-127 - flatbuffer.zero_points_of(narrow)) * flatbuffer.scales_of(narrow)
+    top = (127 - flatbuffer.zero_points_of(narrow)) * flatbuffer.scales_of(narrow)
+    np.testing.assert_allclose([low, top], [[0], [1]], atol=1e-6)
+
+
+def test_weights_that_two_products_share_are_narrowed_once() -> None:
+    made = computed_product()
+    z = made.tensor("z", (1, 6, 1), INT8, scale=4 / 255, zero=-128)
+    made.model.subgraphs[0].operators.append(copy.deepcopy(made.model.subgraphs[0].operators[0]))
+    made.model.subgraphs[0].operators[1].outputs = np.array([z], np.int32)
+    assert lowering.narrow_computed_weights(made.model) == 2
+    assert histogram(made.model, made.model.subgraphs[0])["QUANTIZE"] == 1
+
+
+def test_weights_that_never_hold_the_lowest_step_stay() -> None:
+    made = computed_product(zero=0)
+    assert lowering.narrow_computed_weights(made.model) == 0
+    assert audit(made.model).findings == ()
