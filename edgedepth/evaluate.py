@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import baselines
-from edgedepth.capture.inference import finish, in_focus_order, run_stack
+from edgedepth.capture.inference import Depth, finish, prepare, run_stack
 from edgedepth.capture.modelfile import read_model_file
 from edgedepth.capture.runtimes import Runtime, choose
 from edgedepth.metrics import depth_metrics, mean_metrics
-from edgedepth.preprocess import MAX_METRES, depth_from_output, model_inputs
-from edgedepth.protocols import Case
+from edgedepth.preprocess import MAX_METRES, depth_from_output
+from edgedepth.protocols import Case, thinned
+from edgedepth.sparsification import Sparsification, mean_curves, sparsify
+from edgedepth.spec import ModelSpec
 from edgedepth.stack import FocalStack
 
-Predictor = Callable[[FocalStack], NDArray[np.float32]]
-"""From a stack to depth in metres at the frames' size."""
+MEAN_DEPTH, CLASSICAL = "mean depth", "classical"
+RESAMPLES = 4000
 
 Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Depth of a stack.
+
+    Attributes:
+        depth_m: float32 (H, W) metres at the frames' size.
+        confidence: float32 (H, W), more is surer; None from what gives none.
+    """
+
+    depth_m: NDArray[np.float32]
+    confidence: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -30,51 +45,74 @@ class Contestant:
     """Something that answers stacks: its name in the table and how."""
 
     name: str
-    predict: Predictor
+    predict: Callable[[FocalStack], Answer]
 
 
 def classical() -> Contestant:
     """Depth from focus without learning."""
 
-    def predict(stack: FocalStack) -> NDArray[np.float32]:
+    def predict(stack: FocalStack) -> Answer:
         frames = np.stack([f.rgb for f in stack.frames])
-        return baselines.depth_from_focus(frames, stack.focus_dioptres)[0]
+        return Answer(*baselines.depth_from_focus(frames, stack.focus_dioptres))
 
-    return Contestant("classical", predict)
+    return Contestant(CLASSICAL, predict)
 
 
-def model_file(path: Path, runtime: str = "auto", threads: int = 2) -> Contestant:
+def model_file(
+    path: Path, runtime: str = "auto", threads: int = 2, frames: int | None = None
+) -> Contestant:
     """A ``.tflite`` as ``edgedepth infer`` runs it, without declining any pixel.
+
+    A file of a fixed number of frames gets that many, spread over the stack.
+
+    Args:
+        frames: give it at most so many, composite aside.
 
     Raises:
         UserError: the file is not one of edgedepth's, or has no signature for the stacks.
     """
     file = read_model_file(path)
     engine = Runtime(file.path, choose(runtime), threads)
+    most = frames or (None if file.spec.streaming else planes_of(file.spec))
 
-    def predict(stack: FocalStack) -> NDArray[np.float32]:
-        raw = run_stack(stack, file, engine)
-        return finish(raw, stack.reference.rgb, stack.size, min_confidence=0.0)[0]
+    def predict(stack: FocalStack) -> Answer:
+        given = stack if most is None else thinned(stack, most)
+        return _finished(run_stack(given, file, engine), given)
 
     return Contestant(path.name, predict)
+
+
+def planes_of(spec: ModelSpec) -> int:
+    """Focal planes that a fixed model takes: its N without the all-in-focus composite."""
+    return spec.frames - (1 if spec.all_in_focus_first else 0)
+
+
+def _finished(raw: Depth, stack: FocalStack) -> Answer:
+    depth, confidence, _ = finish(raw, stack.reference.rgb, stack.size, min_confidence=0.0)
+    return Answer(depth, None if raw.confidence is None else confidence)
 
 
 def run_directory(run_dir: Path) -> list[Contestant]:
     """A run's network after its float and its QAT phase, as TensorFlow computes it.
 
+    The ``paper`` preset gets at most as many planes as it was trained with; one that was trained
+    on single pictures gets the sharp picture alone.
+
     Raises:
         UserError: the run or TensorFlow is missing.
     """
     from edgedepth.models.checkpoint import load_run
+    from edgedepth.rundir import RunDirectory
 
+    config = RunDirectory(run_dir).config()
+    most = max(config.batch.frame_counts) if config.preset == "paper" else None
     return [
-        _network(f"{run_dir.name} ({phase})", load_run(run_dir, quantized=phase == "qat"))
+        _network(f"{run_dir.name} ({phase})", load_run(run_dir, quantized=phase == "qat"), most)
         for phase in ("float", "qat")
     ]
 
 
-def _network(name: str, network: Any) -> Contestant:
-    from edgedepth.capture.inference import Depth
+def _network(name: str, network: Any, most: int | None) -> Contestant:
     from edgedepth.models.backend import tf
 
     spec = network.spec
@@ -83,11 +121,13 @@ def _network(name: str, network: Any) -> Contestant:
     def forward(frames: Any, focus: Any, optics: Any) -> Any:
         return network.forward(frames, focus, optics)
 
-    def predict(stack: FocalStack) -> NDArray[np.float32]:
-        inputs = model_inputs(in_focus_order(stack), spec)
+    def predict(stack: FocalStack) -> Answer:
+        given = stack if not most else thinned(stack, most)
+        inputs = prepare(given, spec)
+        kept = 1 if most == 0 else len(inputs.frames)
         outputs = forward(
-            tf.constant(inputs.frames[None] / np.float32(255)),
-            tf.constant(inputs.focus[None]),
+            tf.constant(inputs.frames[None, :kept] / np.float32(255)),
+            tf.constant(inputs.focus[None, :kept]),
             tf.constant(inputs.optics[None]),
         )
         plane = outputs["inverse_depth" if spec.output == "sweep" else "depth"].numpy()[0, ..., 0]
@@ -95,34 +135,110 @@ def _network(name: str, network: Any) -> Contestant:
         confidence = None
         if "confidence" in outputs:
             confidence = inputs.fit.from_model(outputs["confidence"].numpy()[0, ..., 0])
-        raw = Depth(dioptres, confidence, "tensorflow", "forward")
-        return finish(raw, stack.reference.rgb, stack.size, min_confidence=0.0)[0]
+        return _finished(Depth(dioptres, confidence, "tensorflow", "forward"), given)
 
     return Contestant(name, predict)
 
 
 @dataclass(frozen=True)
+class Gain:
+    """A contestant's mean error in dioptres against the classical one's, on the same scenes.
+
+    Attributes:
+        change: its mean error over theirs, minus 1; negative is better.
+        low, high: 95 % interval, scenes resampled.
+        scenes_better: share of the scenes in which it errs less.
+    """
+
+    change: float
+    low: float
+    high: float
+    scenes_better: float
+
+
+@dataclass(frozen=True)
 class Result:
-    """One protocol's table: rows by name, and how many scenes they are the mean of."""
+    """One protocol's table.
+
+    Attributes:
+        rows: mean metrics by name.
+        scenes: names of the scenes that they are the mean of.
+        scores: each scene's metrics by name.
+        confidence: curves of those that give a confidence.
+        gains: of all but the baselines, against the classical answer.
+    """
 
     rows: dict[str, Row]
     scenes: list[str]
+    scores: dict[str, list[Row]]
+    confidence: dict[str, Sparsification] = field(default_factory=dict)
+    gains: dict[str, Gain] = field(default_factory=dict)
 
 
-def evaluate(cases: Iterable[Case], contestants: Sequence[Contestant]) -> Result:
+def evaluate(
+    cases: Iterable[Case],
+    contestants: Sequence[Contestant],
+    tick: Callable[[str], None] = lambda _: None,
+) -> Result:
     """Score contestants on the same cases.
 
     The mean-depth row knows the mean dioptres of each set's own truth: the best a constant
     can do in hindsight.
+
+    Args:
+        tick: called with each scene's name.
     """
     kept = list(cases)
-    inverse = [float(np.nanmean(1 / case.truth_m)) for case in kept]
-    constant = baselines.mean_depth(kept[0].truth_m.shape, float(np.mean(inverse)))
-    scores: dict[str, list[Row]] = {"mean depth": [], **{c.name: [] for c in contestants}}
+    scores: dict[str, list[Row]] = {MEAN_DEPTH: [], **{c.name: [] for c in contestants}}
+    curves: dict[str, list[Sparsification]] = {}
+    constant = mean_answer([case.truth_m for case in kept])
     for case in kept:
-        scores["mean depth"].append(depth_metrics(constant, case.truth_m))
+        tick(case.name)
+        scores[MEAN_DEPTH].append(depth_metrics(constant, case.truth_m))
         for contestant in contestants:
-            depth = np.minimum(contestant.predict(case.stack), MAX_METRES)
+            answer = contestant.predict(case.stack)
+            depth = bounded(answer)
             scores[contestant.name].append(depth_metrics(depth, case.truth_m))
-    rows = {name: mean_metrics(found) for name, found in scores.items()}
-    return Result(rows, [case.name for case in kept])
+            if answer.confidence is not None:
+                found = sparsify(depth, answer.confidence, case.truth_m)
+                curves.setdefault(contestant.name, []).append(found)
+    return Result(
+        {name: mean_metrics(found) for name, found in scores.items()},
+        [case.name for case in kept],
+        scores,
+        {name: mean_curves(found) for name, found in curves.items()},
+        gains(scores),
+    )
+
+
+def mean_answer(truths: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The constant that knows the truths' mean, in dioptres, each scene counting once."""
+    inverse = [float(np.nanmean(1 / truth)) for truth in truths]
+    return baselines.mean_depth(truths[0].shape, float(np.mean(inverse)))
+
+
+def bounded(answer: Answer) -> NDArray[np.float32]:
+    """Depth as it is scored: at most ``MAX_METRES``."""
+    return np.minimum(answer.depth_m, np.float32(MAX_METRES))
+
+
+def gains(scores: dict[str, list[Row]]) -> dict[str, Gain]:
+    """Each against the classical answer, scene by scene; empty without one."""
+    if CLASSICAL not in scores:
+        return {}
+    theirs = np.array([row["mae_dioptres"] for row in scores[CLASSICAL]])
+    found = {}
+    for name, rows in scores.items():
+        if name in (MEAN_DEPTH, CLASSICAL):
+            continue
+        found[name] = gain(np.array([row["mae_dioptres"] for row in rows]), theirs)
+    return found
+
+
+def gain(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Gain:
+    """Compare errors of the same scenes; the interval is the bootstrap's over scenes."""
+    picks = np.random.default_rng(0).integers(0, len(ours), (RESAMPLES, len(ours)))
+    changes = ours[picks].mean(1) / theirs[picks].mean(1) - 1
+    low, high = np.quantile(changes, (0.025, 0.975))
+    change = float(ours.mean() / theirs.mean() - 1)
+    return Gain(change, float(low), float(high), float(np.mean(ours < theirs)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +16,7 @@ from edgedepth.data.renderer import fill_missing, render_stack
 from edgedepth.data.scenes import (
     FARTHEST_M,
     RgbdScene,
+    World,
     make_world,
     render_world,
     scaled_world,
@@ -95,40 +97,76 @@ class Case:
     name: str
 
 
-def rendered_cases(protocol: Protocol, source: Source, count: int) -> Iterator[Case]:
-    """Stacks of a source's scenes through the layered renderer, at most ``count``."""
+@dataclass(frozen=True)
+class Stage:
+    """A scene within reach of a protocol, ready to be photographed.
+
+    Attributes:
+        shoot: from a camera and its planes to pictures, float32 (N, H, W, 3), gamma-encoded,
+            without noise; the protocol's own planes or others.
+        index: of the scene, seed of its noise.
+    """
+
+    scene: RgbdScene
+    shoot: Callable[[Protocol], NDArray[np.float32]]
+    index: int
+
+    @property
+    def truth_m(self) -> NDArray[np.float32]:
+        """(H, W) metres, NaN where unknown."""
+        depth = self.scene.depth_m
+        known = self.scene.valid & (depth > 0) & (depth <= FARTHEST_M)
+        return np.where(known, depth, np.nan).astype(np.float32)
+
+
+def rendered_stages(protocol: Protocol, source: Source, count: int) -> Iterator[Stage]:
+    """A source's scenes before the layered renderer, at most ``count``."""
     for index in range(min(count, len(source))):
         number = EVALUATION_SEED + index if source.endless else index
         scene = _at_size(source.scene(number, SIZE))
         if source.endless:
             factor = np.float32(_within_reach(protocol, scene.depth_m))
             scene = dataclasses.replace(scene, depth_m=scene.depth_m * factor)
-        depth = np.clip(fill_missing(scene.depth_m, scene.valid), 1e-2, FARTHEST_M)
-        light = scene.rgb ** np.float32(DISPLAY_GAMMA)
-        stack = render_stack(light, 1 / depth, protocol.focus_dioptres, protocol.coc_px_per_dioptre)
-        pictures = np.clip(stack, 0, 1) ** np.float32(1 / DISPLAY_GAMMA)
-        yield _case(protocol, pictures, scene, index)
+        yield Stage(scene, functools.partial(_render, scene), index)
 
 
-def traced_cases(protocol: Protocol, count: int) -> Iterator[Case]:
-    """Procedural scenes through a ray-traced thin lens: optics that no renderer of ours shares."""
+def _render(scene: RgbdScene, protocol: Protocol) -> NDArray[np.float32]:
+    depth = np.clip(fill_missing(scene.depth_m, scene.valid), 1e-2, FARTHEST_M)
+    light = scene.rgb ** np.float32(DISPLAY_GAMMA)
+    stack = render_stack(light, 1 / depth, protocol.focus_dioptres, protocol.coc_px_per_dioptre)
+    pictures: NDArray[np.float32] = np.clip(stack, 0, 1) ** np.float32(1 / DISPLAY_GAMMA)
+    return pictures
+
+
+def traced_stages(protocol: Protocol, count: int) -> Iterator[Stage]:
+    """Procedural scenes before a ray-traced thin lens: optics that no renderer of ours shares."""
     for index in range(count):
         world = make_world(EVALUATION_SEED + index)
         small = render_world(world, SIZE[0] // 4, SIZE[1] // 4, supersample=1, name="small")
         world = scaled_world(world, _within_reach(protocol, small.depth_m))
         scene = render_world(world, *SIZE, supersample=1, name=f"traced-{index}")
-        pictures = [
-            trace_thin_lens(
-                world,
-                *SIZE,
-                float(focus),
-                protocol.coc_px_per_dioptre,
-                TRACED_SAMPLES,
-                DISPLAY_GAMMA,
-            )
-            for focus in protocol.focus_dioptres
-        ]
-        yield _case(protocol, np.clip(np.stack(pictures), 0, 1), scene, index)
+        yield Stage(scene, functools.partial(_trace, world), index)
+
+
+def _trace(world: World, protocol: Protocol) -> NDArray[np.float32]:
+    k = protocol.coc_px_per_dioptre
+    pictures = [
+        trace_thin_lens(world, *SIZE, float(focus), k, TRACED_SAMPLES, DISPLAY_GAMMA)
+        for focus in protocol.focus_dioptres
+    ]
+    return np.clip(np.stack(pictures), 0, 1).astype(np.float32)
+
+
+def rendered_cases(protocol: Protocol, source: Source, count: int) -> Iterator[Case]:
+    """Stacks of a source's scenes through the layered renderer, at most ``count``."""
+    for stage in rendered_stages(protocol, source, count):
+        yield make_case(protocol, stage, stage.shoot(protocol))
+
+
+def traced_cases(protocol: Protocol, count: int) -> Iterator[Case]:
+    """Procedural scenes through the ray-traced lens."""
+    for stage in traced_stages(protocol, count):
+        yield make_case(protocol, stage, stage.shoot(protocol))
 
 
 def _within_reach(protocol: Protocol, depth_m: NDArray[np.float32]) -> float:
@@ -157,8 +195,13 @@ def _at_size(scene: RgbdScene) -> RgbdScene:
     )
 
 
-def _case(protocol: Protocol, pictures: NDArray[np.float32], scene: RgbdScene, seed: int) -> Case:
-    rng = np.random.default_rng([seed, 5])
+def make_case(protocol: Protocol, stage: Stage, pictures: NDArray[np.float32]) -> Case:
+    """The pictures of a stage as a stack, with the protocol's noise.
+
+    Args:
+        pictures: what ``stage.shoot(protocol)`` gives.
+    """
+    rng = np.random.default_rng([stage.index, 5])
     noisy = pictures + rng.normal(0, protocol.noise, pictures.shape).astype(np.float32)
     frames = np.rint(np.clip(noisy, 0, 1) * 255).astype(np.uint8)
     stack = FocalStack(
@@ -170,8 +213,7 @@ def _case(protocol: Protocol, pictures: NDArray[np.float32], scene: RgbdScene, s
         ),
         protocol.coc_px_per_dioptre,
     )
-    known = scene.valid & (scene.depth_m > 0) & (scene.depth_m <= FARTHEST_M)
-    return Case(stack, np.where(known, scene.depth_m, np.nan).astype(np.float32), scene.name)
+    return Case(stack, stage.truth_m, stage.scene.name)
 
 
 def shuffled(stack: FocalStack, seed: int) -> FocalStack:
@@ -190,3 +232,35 @@ def thinned(stack: FocalStack, count: int) -> FocalStack:
     if count == 1:
         picks = np.array([len(stack) // 2])
     return FocalStack(tuple(stack.frames[i] for i in picks), stack.coc_px_per_dioptre)
+
+
+def misaligned(stack: FocalStack, pixels: float, seed: int) -> FocalStack:
+    """The stack with each frame but the first, the reference, moved by so many pixels in a
+    direction of its own."""
+    if pixels == 0:
+        return stack
+    angles = np.random.default_rng([seed, 6]).uniform(0, 2 * np.pi, len(stack))
+    height, width = stack.size
+    moved = [stack.frames[0]]
+    for frame, angle in zip(stack.frames[1:], angles[1:], strict=True):
+        shift = np.array(
+            [[1, 0, pixels * np.cos(angle)], [0, 1, pixels * np.sin(angle)]], np.float64
+        )
+        rgb = cv2.warpAffine(
+            frame.rgb, shift, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
+        moved.append(dataclasses.replace(frame, rgb=rgb))
+    return FocalStack(tuple(moved), stack.coc_px_per_dioptre)
+
+
+def spread(protocol: Protocol, count: int, power: float = 1.0) -> Protocol:
+    """The protocol with other planes between its nearest and farthest.
+
+    Args:
+        count: planes; a single one stands in the middle, in dioptres.
+        power: 1: evenly spaced in dioptres; more: crowded far away; less: crowded close up.
+    """
+    low, high = (float(v) for v in np.sort(protocol.focus_dioptres)[[0, -1]])
+    places = np.linspace(0, 1, count) ** power if count > 1 else np.array([0.5])
+    dioptres = low + (high - low) * places[::-1]
+    return dataclasses.replace(protocol, planes_m=tuple(float(1 / d) for d in dioptres))

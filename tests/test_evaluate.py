@@ -10,6 +10,7 @@ import pytest
 
 from edgedepth import evaluate, protocols
 from edgedepth.data.sources import open_source
+from edgedepth.evaluate import Answer
 from edgedepth.metrics import psnr
 from edgedepth.protocols import (
     DEV_RGBD,
@@ -69,7 +70,7 @@ def test_thinning_keeps_the_ends():
 
 def test_rows_rank_as_they_must(case: Case, tmp_path: Path):
     path = build(tmp_path / "tiny.tflite", tiny_spec(frames=6, streaming=False))
-    truth = evaluate.Contestant("truth", lambda _stack: np.nan_to_num(case.truth_m, nan=10))
+    truth = evaluate.Contestant("truth", lambda _: Answer(np.nan_to_num(case.truth_m, nan=10)))
     result = evaluate.evaluate([case], [evaluate.classical(), evaluate.model_file(path), truth])
     rows = result.rows
     assert list(rows) == ["mean depth", "classical", "tiny.tflite", "truth"]
@@ -77,6 +78,10 @@ def test_rows_rank_as_they_must(case: Case, tmp_path: Path):
     assert rows["truth"]["delta1"] == 1
     assert rows["classical"]["mae_dioptres"] < 0.5 * rows["mean depth"]["mae_dioptres"]
     assert 0 < rows["tiny.tflite"]["mae_dioptres"] < 2 * rows["mean depth"]["mae_dioptres"]
+    assert list(result.confidence) == ["classical", "tiny.tflite"]
+    assert list(result.gains) == ["tiny.tflite", "truth"]
+    assert result.gains["truth"] == evaluate.Gain(-1, -1, -1, 1)
+    assert [len(found) for found in result.scores.values()] == [1] * 4
 
 
 def test_shuffled_focus_ruins_the_classical_answer(case: Case):

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgedepth import evaluate
 from edgedepth.bench.children import Record
 from edgedepth.capture.modelfile import ModelFile
 from edgedepth.data.sources import Source
-from edgedepth.protocols import PROTOCOLS, rendered_cases, thinned
-from edgedepth.stack import FocalStack
+from edgedepth.protocols import PROTOCOLS, rendered_cases
 
 PROTOCOL = "phone"
 FIGURES = ("mae_dioptres", "rmse", "absrel", "delta1")
@@ -29,7 +25,10 @@ def score(models: Sequence[ModelFile], source: Source, data: str, scenes: int) -
         UserError: a model does not run.
     """
     protocol = PROTOCOLS[PROTOCOL]
-    contestants = [evaluate.classical(), *map(_contestant, models)]
+    contestants = [
+        evaluate.classical(),
+        *(evaluate.model_file(model.path, frames=_frames(model)) for model in models),
+    ]
     result = evaluate.evaluate(rendered_cases(protocol, source, scenes), contestants)
     counts = {model.path.name: _frames(model) for model in models}
     planes = len(protocol.planes_m)
@@ -50,17 +49,9 @@ def score(models: Sequence[ModelFile], source: Source, data: str, scenes: int) -
 
 def _frames(model: ModelFile) -> int:
     """Frames that the model is given: its own N, or all there are when it only streams."""
-    composite = 1 if model.spec.all_in_focus_first else 0
-    return model.spec.frames - composite if model.spec.frames else len(PROTOCOLS[PROTOCOL].planes_m)
-
-
-def _contestant(model: ModelFile) -> evaluate.Contestant:
-    whole = evaluate.model_file(model.path)
-
-    def predict(stack: FocalStack) -> NDArray[np.float32]:
-        return whole.predict(thinned(stack, _frames(model)))
-
-    return evaluate.Contestant(whole.name, predict)
+    if not model.spec.frames:
+        return len(PROTOCOLS[PROTOCOL].planes_m)
+    return evaluate.planes_of(model.spec)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,56 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgedepth.errors import UserError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from edgedepth.data.sources import Source
+    from edgedepth.evaluate import Contestant, Result
+    from edgedepth.protocols import Case, Protocol, Stage
+
+CURVE_NAMES = ("frames", "planes", "coc", "misalignment", "noise", "shuffle")
+COLUMNS = (
+    ("mae_dioptres", "MAE D"),
+    ("rmse", "RMSE m"),
+    ("absrel", "AbsRel"),
+    ("delta1", "d1"),
+    ("delta2", "d2"),
+    ("delta3", "d3"),
+    ("mse", "MSE"),
+    ("ssim", "SSIM"),
+    ("psnr", "PSNR"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What the options ask for.
+
+    Attributes:
+        source: of scenes; None for the traced ones.
+        data: the source in words.
+        limit: scenes at most.
+        frames: keep only so many planes.
+        shuffle: permute the focus distances.
+        curves: names of curves.
+        pictures: folder for pictures, None for none.
+    """
+
+    source: Source | None
+    data: str
+    limit: int
+    frames: int | None
+    shuffle: bool
+    curves: tuple[str, ...]
+    pictures: Path | None
 
 
 @click.command()
@@ -33,6 +77,19 @@ from edgedepth.errors import UserError
 @click.option("--limit", type=click.IntRange(1), default=12, show_default=True, help="Scenes.")
 @click.option("--frames", type=click.IntRange(1), help="Keep only this many planes of a protocol.")
 @click.option("--shuffle-focus", is_flag=True, help="Permute the focus distances before asking.")
+@click.option("--curves", is_flag=True, help="Also vary the stack, the lens and what goes wrong.")
+@click.option(
+    "--curve",
+    "some",
+    multiple=True,
+    type=click.Choice(CURVE_NAMES),
+    help="Only this one; may be given again.",
+)
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the best, median and worst scene, the curves, error against confidence.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def eval(
     models: tuple[Path, ...],
@@ -43,6 +100,9 @@ def eval(
     limit: int,
     frames: int | None,
     shuffle_focus: bool,
+    curves: bool,
+    some: tuple[str, ...],
+    pictures: Path | None,
     as_json: bool,
 ) -> None:
     """Score models on named protocols, beside the mean depth and the classical answer.
@@ -50,54 +110,154 @@ def eval(
     \b
     edgedepth eval edgedepth/pretrained/edgedepth-mobile-int8.tflite
     edgedepth eval runs/mobile --protocol phone --data rgbd:my_scenes
+    edgedepth eval runs/mobile int8.tflite fp16.tflite runs/paper --pictures look/
     edgedepth eval model.tflite --data traced --limit 4
     edgedepth eval model.tflite --shuffle-focus        a model that uses focus gets worse
+    edgedepth eval model.tflite --protocol phone --curves --pictures look/ --json
 
-    Without a model only the two baselines are scored.
+    Without a model only the two baselines are scored. A run directory gives two rows, after its
+    float and its quantization-aware phase. "vs classical" is the error in dioptres against the
+    classical answer's on the same scenes, with its 95 % interval. AUSE says whether confidence
+    means something: 0 at best, that of a confidence without meaning is several tenths.
     """
-    from edgedepth import evaluate, protocols
+    from edgedepth import protocols
 
-    for path in models:
-        if not path.exists():
-            raise UserError(f"{path} does not exist", "give a .tflite file or a run directory")
-    contestants = [evaluate.classical()]
-    for path in models:
-        if path.is_dir():
-            contestants += evaluate.run_directory(path)
-        else:
-            contestants.append(evaluate.model_file(path))
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+    wanted = tuple(dict.fromkeys(some)) or (CURVE_NAMES if curves else ())
+    contestants = _contestants(models)
     source = None
     if data != "traced":
         from edgedepth.data.sources import open_source
 
         source = open_source(data, include=(protocols.DEV_RGBD if dev else include) or None)
-
-    def changed(case: protocols.Case, index: int) -> protocols.Case:
-        stack = protocols.thinned(case.stack, frames) if frames else case.stack
-        stack = protocols.shuffled(stack, index) if shuffle_focus else stack
-        return dataclasses.replace(case, stack=stack)
-
+    request = Request(
+        source, "dev-rgbd" if dev else data, limit, frames, shuffle_focus, wanted, pictures
+    )
     reports = []
     for name in names or tuple(protocols.PROTOCOLS):
-        protocol = protocols.PROTOCOLS[name]
-        if source is None:
-            cases = protocols.traced_cases(protocol, limit)
-        else:
-            cases = protocols.rendered_cases(protocol, source, limit)
-        result = evaluate.evaluate((changed(c, i) for i, c in enumerate(cases)), contestants)
-        report = {
-            "protocol": dataclasses.asdict(protocol),
-            "data": "dev-rgbd" if dev else data,
-            "scenes": result.scenes,
-            "frames": frames or len(protocol.planes_m),
-            "shuffled_focus": shuffle_focus,
-            "rows": result.rows,
-        }
-        reports.append(report)
+        reports.append(_evaluate(protocols.PROTOCOLS[name], contestants, request))
         if not as_json:
-            click.echo(_table(report))
+            click.echo(_table(reports[-1]))
     if as_json:
         click.echo(json.dumps(reports, indent=1))
+    elif pictures is not None:
+        click.echo(f"pictures in {pictures}")
+
+
+def _contestants(models: tuple[Path, ...]) -> list[Contestant]:
+    from edgedepth import evaluate
+
+    for path in models:
+        if not path.exists():
+            raise UserError(f"{path} does not exist", "give a .tflite file or a run directory")
+    found = [evaluate.classical()]
+    for path in models:
+        found += evaluate.run_directory(path) if path.is_dir() else [evaluate.model_file(path)]
+    names = [contestant.name for contestant in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"two models are named {twice}", "rename one: rows go by name")
+    return found
+
+
+def _evaluate(
+    protocol: Protocol, contestants: list[Contestant], request: Request
+) -> dict[str, Any]:
+    """One protocol's report; its pictures are written."""
+    from edgedepth import evaluate, protocols
+
+    if request.source is None:
+        made = protocols.traced_stages(protocol, request.limit)
+    else:
+        made = protocols.rendered_stages(protocol, request.source, request.limit)
+    stages = list(made)
+    with _progress(len(stages) * (2 + len(request.curves))) as bar:
+        cases = [_case(protocol, stage, request, _tick(bar)) for stage in stages]
+        result = evaluate.evaluate(cases, contestants, _tick(bar))
+        curves = _curves(protocol, stages, contestants, request, _tick(bar))
+    report: dict[str, Any] = {
+        "protocol": dataclasses.asdict(protocol),
+        "data": request.data,
+        "scenes": result.scenes,
+        "frames": request.frames or len(protocol.planes_m),
+        "shuffled_focus": request.shuffle,
+        "rows": result.rows,
+        "gains": {name: dataclasses.asdict(gain) for name, gain in result.gains.items()},
+        "confidence": {
+            name: {**dataclasses.asdict(found), "ause": found.ause}
+            for name, found in result.confidence.items()
+        },
+        "curves": curves,
+    }
+    if request.pictures is not None:
+        _write_pictures(request.pictures, protocol, cases, contestants, result, report)
+    return report
+
+
+def _progress(total: int) -> tqdm:  # type: ignore[type-arg]
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="scene", disable=None, leave=False)
+
+
+def _tick(bar: tqdm) -> Callable[[str], None]:  # type: ignore[type-arg]
+    def tick(what: str) -> None:
+        bar.set_description(what)
+        bar.update()
+
+    return tick
+
+
+def _case(protocol: Protocol, stage: Stage, request: Request, tick: Callable[[str], None]) -> Case:
+    from edgedepth import protocols
+
+    tick(f"rendering {stage.scene.name}")
+    case = protocols.make_case(protocol, stage, stage.shoot(protocol))
+    stack = protocols.thinned(case.stack, request.frames) if request.frames else case.stack
+    stack = protocols.shuffled(stack, stage.index) if request.shuffle else stack
+    return dataclasses.replace(case, stack=stack)
+
+
+def _curves(
+    protocol: Protocol,
+    stages: list[Stage],
+    contestants: list[Contestant],
+    request: Request,
+    tick: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    if not request.curves:
+        return []
+    from edgedepth.curves import evaluate_curves
+
+    return evaluate_curves(protocol, stages, contestants, request.curves, tick)
+
+
+def _write_pictures(
+    folder: Path,
+    protocol: Protocol,
+    cases: list[Case],
+    contestants: list[Contestant],
+    result: Result,
+    report: dict[str, Any],
+) -> None:
+    """The scenes are the best, median and worst of the first model, of the classical answer
+    without one."""
+    from edgedepth import evalpictures as drawn
+
+    first = contestants[1 if len(contestants) > 1 else 0].name
+    title = f"{protocol.name}, {report['data']}, {len(cases)} scenes"
+    pictures = {}
+    for place, index in drawn.chosen_scenes(result, first).items():
+        case = cases[index]
+        answers = {c.name: c.predict(case.stack) for c in contestants}
+        errors = {name: result.scores[name][index]["mae_dioptres"] for name in answers}
+        pictures[f"{protocol.name}-{place}"] = drawn.draw_scene(case, answers, errors)
+    if result.confidence:
+        pictures[f"{protocol.name}-confidence"] = drawn.draw_confidence(result.confidence, title)
+    if report["curves"]:
+        pictures[f"{protocol.name}-curves"] = drawn.draw_curves(report["curves"], title)
+    drawn.write_all(folder, pictures)
 
 
 def _table(report: dict[str, Any]) -> str:
@@ -110,19 +270,32 @@ def _table(report: dict[str, Any]) -> str:
         f"N={report['frames']}, noise {protocol['noise']:g}{shuffled}",
         f"  data {report['data']}, {len(report['scenes'])} scenes",
     ]
-    columns = (
-        ("mae_dioptres", "MAE D"),
-        ("rmse", "RMSE m"),
-        ("absrel", "AbsRel"),
-        ("delta1", "d1"),
-        ("delta2", "d2"),
-        ("delta3", "d3"),
-        ("mse", "MSE"),
-        ("ssim", "SSIM"),
-        ("psnr", "PSNR"),
-    )
     width = max(len(name) for name in report["rows"]) + 2
-    lines.append("  " + " " * width + "".join(f"{title:>9}" for _, title in columns))
+    titles = "".join(f"{title:>9}" for _, title in COLUMNS)
+    lines.append("  " + " " * width + titles + f"{'AUSE':>9}  vs classical")
     for name, row in report["rows"].items():
-        lines.append("  " + f"{name:{width}}" + "".join(f"{row[k]:9.3f}" for k, _ in columns))
+        figures = "".join(f"{row[key]:9.3f}" for key, _ in COLUMNS)
+        confidence = report["confidence"].get(name)
+        ause = f"{confidence['ause']:9.3f}" if confidence else f"{'-':>9}"
+        lines.append(
+            f"  {name:{width}}{figures}{ause}  {_versus(report['gains'].get(name))}".rstrip()
+        )
+    lines += [text for curve in report["curves"] for text in _curve_lines(curve, width)]
     return "\n".join(lines) + "\n"
+
+
+def _versus(gain: dict[str, float] | None) -> str:
+    if gain is None:
+        return ""
+    change, low, high = (100 * gain[key] for key in ("change", "low", "high"))
+    return f"{change:+.0f} % ({low:+.0f} to {high:+.0f})"
+
+
+def _curve_lines(curve: dict[str, Any], width: int) -> list[str]:
+    points = curve["points"]
+    values = "".join(f"{point['value']:9g}" for point in points)
+    lines = ["", f"  MAE D by {curve['label']}", "  " + " " * width + values]
+    for name in points[0]["rows"]:
+        errors = "".join(f"{point['rows'][name]['mae_dioptres']:9.3f}" for point in points)
+        lines.append(f"  {name:{width}}{errors}")
+    return lines
