@@ -39,7 +39,7 @@ def make_plan(
             "feeds": {n: value(t, feed(t, n, inputs, None), resources) for n, t in tensors.items()}
         }
     encode = engine.signature("encode_step")
-    state = initial_state(encode)
+    state = initial_state(encode, float(inputs.focus[0]))
     fresh = {n: t for n, t in encode.inputs.items() if n not in state}
     return {
         "steps": [
