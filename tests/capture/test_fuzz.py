@@ -34,6 +34,7 @@ STARTS = (
     b"\0\0\0\x18ftypheic",
 )
 SLOWEST_S = 2.0
+"""Processor time that a damaged file may cost; wall time would tell of other programs too."""
 EXAMPLES = int(os.environ.get("EDGEDEPTH_FUZZ", "100"))
 """Cases per test; the full run takes EDGEDEPTH_FUZZ=3000."""
 
@@ -78,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read_and_decode(folder: Path) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         sweep = read_sweep(folder)
         for frame in sweep.frames:
@@ -91,7 +92,7 @@ def read_and_decode(folder: Path) -> None:
     else:
         one_line = True
     assert one_line
-    assert time.perf_counter() - start < SLOWEST_S
+    assert time.process_time() - start < SLOWEST_S
 
 
 @given(changes=mutations)
@@ -128,9 +129,9 @@ def test_damaged_maker_notes(
     dev_data: Path, name: str, changes: list[tuple[str, float, int]]
 ) -> None:
     data = (dev_data / "exif/exiftool" / name).read_bytes()
-    start = time.perf_counter()
+    start = time.process_time()
     readings = exif_readings(read_exif(mutate(data, changes, head=len(data))))
-    assert time.perf_counter() - start < SLOWEST_S
+    assert time.process_time() - start < SLOWEST_S
     for reading in readings:
         believed = reading.dioptres is not None
         assert believed == (reading.problem == "")
