@@ -86,10 +86,11 @@ final class BenchRun {
         AlignedFrame first = frames.get(0);
         Fit fit = Fit.of(first.rgb.height, first.rgb.width, model.spec.height, model.spec.width);
         cueCoc = fit.cueCoc(sweep.lens.cocPxPerDioptre(first.rgb.width));
+        FramePacker packer = new FramePacker(model.spec);
         for (int i = 0; i < focus.length; i++) {
             AlignedFrame frame = frames.get(i);
             focus[i] = frame.focusDioptres;
-            packed.add(FramePacker.pack(fit.toCueImage(frame.rgb, frame.valid), model.spec));
+            packed.add(packer.add(fit.toCueImage(frame.rgb, frame.valid)));
         }
         JSONObject stages = new JSONObject();
         stages.put("decode", depth.seconds.decode);

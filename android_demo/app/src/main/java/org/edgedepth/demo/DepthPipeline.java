@@ -68,8 +68,9 @@ final class DepthPipeline {
     private final Lens lens;
     private final SweepRange planned;
     private final List<AlignedFrame> frames = new ArrayList<>();
-    private final List<byte[]> packed = new ArrayList<>();
+    private final List<FramePacker.Measured> measured = new ArrayList<>();
     private final List<AlignedFrame> rejected = new ArrayList<>();
+    private FramePacker packer;
     private Registration registration;
     private Fit fit;
     private double alignSeconds;
@@ -86,6 +87,7 @@ final class DepthPipeline {
         this.lens = lens;
         this.planned = planned;
         driver = new StreamingDriver(engine, spec);
+        packer = new FramePacker(spec);
     }
 
     /**
@@ -106,10 +108,10 @@ final class DepthPipeline {
             return frame;
         }
         start = System.nanoTime();
-        byte[] planes = FramePacker.pack(fit.toCueImage(frame.rgb, frame.valid), spec);
+        FramePacker.Measured planes = packer.measure(fit.toCueImage(frame.rgb, frame.valid));
         prepareSeconds += since(start);
         frames.add(frame);
-        packed.add(planes);
+        measured.add(planes);
         step(planes, focusDioptres);
         return frame;
     }
@@ -124,8 +126,11 @@ final class DepthPipeline {
         driver.start(planned, fit.cueCoc(lens.cocPxPerDioptre(picture.width)));
     }
 
-    private void step(byte[] planes, double focusDioptres) {
+    private void step(FramePacker.Measured frame, double focusDioptres) {
         long start = System.nanoTime();
+        byte[] planes = packer.add(frame);
+        prepareSeconds += since(start);
+        start = System.nanoTime();
         driver.add(planes, focusDioptres);
         modelSeconds += since(start);
     }
@@ -162,8 +167,9 @@ final class DepthPipeline {
         int width = frames.get(0).rgb.width;
         modelSeconds = 0;
         driver.start(range, fit.cueCoc(lens.cocPxPerDioptre(width)));
+        packer = new FramePacker(spec);
         for (int i : order) {
-            step(packed.get(i), focus[i]);
+            step(measured.get(i), focus[i]);
         }
         return new Outcome(this, soFar(), range);
     }

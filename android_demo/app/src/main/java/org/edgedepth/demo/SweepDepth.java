@@ -5,7 +5,6 @@ import java.util.Locale;
 import org.edgedepth.core.AlignedFrame;
 import org.edgedepth.core.Composite;
 import org.edgedepth.core.ModelAnswer;
-import org.edgedepth.core.ModelSpec;
 import org.edgedepth.core.Plane;
 import org.edgedepth.core.Rgb;
 import org.edgedepth.core.SidecarFrame;
@@ -77,8 +76,7 @@ final class SweepDepth {
         DepthPipeline pipeline =
                 new DepthPipeline(model.engine, model.spec, sweep.lens, sweep.range());
         double decodeSeconds = 0;
-        int count = Math.min(sweep.frames(), ModelSpec.MAX_FRAMES);
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < sweep.frames(); i++) {
             SidecarFrame frame = sweep.notes.frames.get(i);
             long start = System.nanoTime();
             Rgb picture = Pictures.forModel(sweep.picture(i), model.spec);

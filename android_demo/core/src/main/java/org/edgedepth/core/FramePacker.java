@@ -1,49 +1,95 @@
 package org.edgedepth.core;
 
-/** One frame as a model's planes, as {@code edgedepth.preprocess.pack_frame}. */
+/**
+ * Packs a sweep's frames, one after another, as the model's planes: {@code preprocess.Packer}.
+ *
+ * <p>What a frame's planes say depends on the frames before it. {@link #measure} is the larger part
+ * of the work and does not: it can be kept to pack the same frames again in another order.
+ */
 public final class FramePacker {
     private static final float WHOLE = 0.999f;
 
-    private FramePacker() {}
+    private final ModelSpec spec;
+    private Evidence evidence;
 
     /**
-     * RGB, then the cues; a byte stands for value / 255.
-     *
-     * <p>Where a pixel of the model's grid is not wholly valid the cues are 0: no sign of focus.
-     *
-     * @return height x width x (3 + cue planes), interleaved
-     * @throws IllegalArgumentException the model wants other cue planes than these
+     * @throws UnusableException the model wants other cue planes than these
      */
-    public static byte[] pack(Fit.CueImage image, ModelSpec spec) {
-        if (spec.cuePlanes != 0 && spec.cuePlanes != CuePlanes.COUNT) {
-            throw new IllegalArgumentException(
-                    "the model wants " + spec.cuePlanes + " cue planes, not " + CuePlanes.COUNT);
+    public FramePacker(ModelSpec spec) throws UnusableException {
+        if (spec.cuePlanes != 0 && spec.cuePlanes != Evidence.PLANES) {
+            throw new UnusableException(
+                    "The model wants " + spec.cuePlanes + " cue planes, this app makes "
+                            + Evidence.PLANES);
         }
-        return pack(image, spec.height, spec.width, spec.cuePlanes > 0);
+        this.spec = spec;
     }
 
-    static byte[] pack(Fit.CueImage image, int height, int width, boolean cues) {
+    /** One frame on the model's grid, whatever came before it. */
+    public static final class Measured {
+        private final Rgb rgb;
+        private final Mask valid;
+        private final FocusEnergy energy;
+
+        private Measured(Rgb rgb, Mask valid, FocusEnergy energy) {
+            this.rgb = rgb;
+            this.valid = valid;
+            this.energy = energy;
+        }
+    }
+
+    /** A frame's colours and focus energy on the model's grid. */
+    public Measured measure(Fit.CueImage image) {
         Rgb rgb = image.rgb;
-        if (rgb.height != height || rgb.width != width) {
-            rgb = Resize.area(rgb, height, width);
+        if (rgb.height != spec.height || rgb.width != spec.width) {
+            rgb = Resize.area(rgb, spec.height, spec.width);
         }
-        if (!cues) {
-            return rgb.data.clone();
+        if (spec.cuePlanes == 0) {
+            return new Measured(rgb, null, null);
         }
-        byte[][] planes = CuePlanes.of(image.rgb, height, width);
-        Plane share =
-                image.valid == null ? null : Resize.area(image.valid.toPlane(), height, width);
+        FocusEnergy energy = FocusEnergy.of(image.rgb, spec.height, spec.width);
+        return new Measured(rgb, wholePixels(image.valid), energy);
+    }
+
+    /** Pixels of the model's grid that a cue image's mask leaves whole; null stands for all. */
+    private Mask wholePixels(Mask valid) {
+        if (valid == null) {
+            return null;
+        }
+        Plane share = Resize.area(valid.toPlane(), spec.height, spec.width);
+        Mask whole = new Mask(spec.height, spec.width);
+        for (int i = 0; i < whole.data.length; i++) {
+            whole.data[i] = share.data[i] >= WHOLE;
+        }
+        return whole;
+    }
+
+    /**
+     * The next frame's planes: RGB, then the cues, interleaved; a byte stands for value / 255.
+     *
+     * @return height x width x (3 + cue planes)
+     */
+    public byte[] add(Measured frame) {
+        if (frame.energy == null) {
+            return frame.rgb.data.clone();
+        }
+        if (evidence == null) {
+            evidence = new Evidence(frame.rgb.gray());
+        }
+        byte[][] planes = evidence.add(frame.energy, frame.valid);
         int channels = Rgb.CHANNELS + planes.length;
-        byte[] packed = new byte[channels * height * width];
-        for (int i = 0; i < height * width; i++) {
-            System.arraycopy(rgb.data, Rgb.CHANNELS * i, packed, channels * i, Rgb.CHANNELS);
-            if (share != null && share.data[i] < WHOLE) {
-                continue;
-            }
+        byte[] packed = new byte[channels * frame.rgb.height * frame.rgb.width];
+        for (int i = 0; i < planes[0].length; i++) {
+            System.arraycopy(
+                    frame.rgb.data, Rgb.CHANNELS * i, packed, channels * i, Rgb.CHANNELS);
             for (int plane = 0; plane < planes.length; plane++) {
                 packed[channels * i + Rgb.CHANNELS + plane] = planes[plane][i];
             }
         }
         return packed;
+    }
+
+    /** {@link #measure}, then {@link #add}. */
+    public byte[] add(Fit.CueImage image) {
+        return add(measure(image));
     }
 }

@@ -17,8 +17,8 @@ public final class ModelSpec {
     /** Name of the metadata entry that holds the JSON. */
     public static final String METADATA_NAME = "edgedepth";
 
-    /** Most frames that a streaming model combines. */
-    public static final int MAX_FRAMES = 16;
+    /** Most frames of an unrolled model; a streaming one takes any number. */
+    static final int MAX_FRAMES = 16;
 
     private static final String FILE_MARK = "TFL3";
     private static final int BUFFERS = 4;

@@ -14,11 +14,10 @@ public final class StreamingDriver {
     public static final String STEP = "encode_step";
     public static final String DECODE = "decode";
 
-    /** Real score of a slot without a frame; on an integer grid it is the lowest step. */
-    public static final float EMPTY_SCORE = -1e4f;
-
     private static final String STATE = "state_";
-    private static final String SCORES = "state_scores";
+
+    /** The state that begins at the first frame's focus; the others begin at 0. */
+    private static final String FIRST_FOCUS_STATE = "state_means";
 
     private final Engine engine;
     private final ModelSpec spec;
@@ -86,15 +85,13 @@ public final class StreamingDriver {
         range = sweep;
         frames = 0;
         stepInputs.get("optics").put(feeds.get("optics"), sweep.optics(cueCocPxPerDioptre));
+    }
+
+    private void begin(float firstFocus) {
         for (TensorSpec tensor : stepInputs.values()) {
-            if (!tensor.name.startsWith(STATE)) {
-                continue;
-            }
-            boolean scores = tensor.name.startsWith(SCORES);
-            if (scores && tensor.quantized()) {
-                tensor.fillStored(state.get(tensor.name), tensor.least());
-            } else {
-                tensor.fill(state.get(tensor.name), scores ? EMPTY_SCORE : 0f);
+            if (tensor.name.startsWith(STATE)) {
+                boolean focus = tensor.name.equals(FIRST_FOCUS_STATE);
+                tensor.fill(state.get(tensor.name), focus ? firstFocus : 0f);
             }
         }
     }
@@ -104,17 +101,18 @@ public final class StreamingDriver {
      *
      * @param packed (height, width, channels) bytes of {@link FramePacker}
      * @param focusDioptres where it was focused
-     * @throws IllegalStateException not started, or more frames than the model combines
+     * @throws IllegalStateException not started
      */
     public void add(byte[] packed, double focusDioptres) {
         if (range == null) {
             throw new IllegalStateException("start comes first");
         }
-        if (frames == ModelSpec.MAX_FRAMES) {
-            throw new IllegalStateException("the model combines " + ModelSpec.MAX_FRAMES + " frames");
+        float focus = range.position(focusDioptres);
+        if (frames == 0) {
+            begin(focus);
         }
         stepInputs.get("frame").putBytes(feeds.get("frame"), packed);
-        stepInputs.get("focus").put(feeds.get("focus"), range.position(focusDioptres));
+        stepInputs.get("focus").put(feeds.get("focus"), focus);
         engine.run(STEP, gathered(stepInputs), nextState);
         Map<String, ByteBuffer> used = state;
         state = nextState;

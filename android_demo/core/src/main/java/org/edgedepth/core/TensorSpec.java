@@ -60,8 +60,7 @@ public final class TensorSpec {
         return ByteBuffer.allocateDirect(bytes()).order(ByteOrder.nativeOrder());
     }
 
-    /** The least number that the type can hold (of an integer type). */
-    public int least() {
+    private int least() {
         return type == Type.INT8 ? -128 : 0;
     }
 
@@ -74,13 +73,6 @@ public final class TensorSpec {
         float[] values = new float[elements()];
         Arrays.fill(values, real);
         put(target, values);
-    }
-
-    /** Fill a buffer of integers with one stored number. */
-    public void fillStored(ByteBuffer target, int stored) {
-        for (int i = 0; i < elements(); i++) {
-            target.put(i, (byte) stored);
-        }
     }
 
     /**

@@ -41,11 +41,11 @@ public final class Upsampling {
             weight.data[i] = confidence.data[i] + LEAST_WEIGHT;
         }
         Plane total = Filters.boxMean(weight, WINDOW);
-        Plane weightedGuide = product(weight, guide);
+        Plane weightedGuide = GuidedFilter.product(weight, guide);
         Plane meanGuide = quotient(Filters.boxMean(weightedGuide, WINDOW), total);
-        Plane meanTarget = quotient(Filters.boxMean(product(weight, target), WINDOW), total);
-        Plane both = quotient(Filters.boxMean(product(weightedGuide, target), WINDOW), total);
-        Plane square = quotient(Filters.boxMean(product(weightedGuide, guide), WINDOW), total);
+        Plane meanTarget = quotient(Filters.boxMean(GuidedFilter.product(weight, target), WINDOW), total);
+        Plane both = quotient(Filters.boxMean(GuidedFilter.product(weightedGuide, target), WINDOW), total);
+        Plane square = quotient(Filters.boxMean(GuidedFilter.product(weightedGuide, guide), WINDOW), total);
         Plane slope = new Plane(guide.height, guide.width);
         Plane start = new Plane(guide.height, guide.width);
         for (int i = 0; i < count; i++) {
@@ -55,17 +55,9 @@ public final class Upsampling {
             start.data[i] = meanTarget.data[i] - slope.data[i] * meanGuide.data[i];
         }
         return new Plane[] {
-            quotient(Filters.boxMean(product(slope, weight), WINDOW), total),
-            quotient(Filters.boxMean(product(start, weight), WINDOW), total),
+            quotient(Filters.boxMean(GuidedFilter.product(slope, weight), WINDOW), total),
+            quotient(Filters.boxMean(GuidedFilter.product(start, weight), WINDOW), total),
         };
-    }
-
-    private static Plane product(Plane a, Plane b) {
-        Plane c = new Plane(a.height, a.width);
-        for (int i = 0; i < c.data.length; i++) {
-            c.data[i] = a.data[i] * b.data[i];
-        }
-        return c;
     }
 
     private static Plane quotient(Plane a, Plane b) {

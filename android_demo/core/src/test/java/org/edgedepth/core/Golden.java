@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.regex.Matcher;
@@ -120,6 +121,18 @@ final class Golden {
         byte[] values = new byte[data.limit()];
         data.duplicate().get(values);
         return values;
+    }
+
+    /** Bytes of one element along the first axis. */
+    byte[] part(int index) {
+        byte[] all = bytes();
+        int size = all.length / shape[0];
+        return Arrays.copyOfRange(all, index * size, (index + 1) * size);
+    }
+
+    /** One picture of several. */
+    Rgb rgb(int index) {
+        return new Rgb(shape[1], shape[2], part(index));
     }
 
     Rgb rgb() {

@@ -2,9 +2,11 @@ package org.edgedepth.core;
 
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
+import java.util.Arrays;
 import java.util.Iterator;
 import org.json.JSONException;
 import org.json.JSONObject;
@@ -44,22 +46,63 @@ public class PreprocessTest {
         }
     }
 
+    private static ModelSpec spec(JSONObject expected, int cuePlanes) throws Exception {
+        double[] model = Golden.doubles(expected.getJSONArray("model"));
+        return Specs.of((int) model[0], (int) model[1], cuePlanes, "sweep");
+    }
+
     @Test
-    public void packedFramesArePythons() throws JSONException {
+    public void packedFramesArePythons() throws Exception {
         JSONObject cases = Golden.json("preprocess.json").getJSONObject("cases");
         int count = 0;
         for (Iterator<String> names = keys(cases); names.hasNext(); count++) {
             String name = names.next();
             JSONObject expected = cases.getJSONObject(name);
-            Rgb picture = Golden.file(name + "_picture.npy").rgb();
+            Golden pictures = Golden.file(name + "_pictures.npy");
             boolean masked = expected.getBoolean("masked");
             Mask valid = masked ? Golden.file(name + "_valid.npy").mask() : null;
             Golden packed = Golden.file(name + "_packed.npy");
-            Fit.CueImage image = fit(expected).toCueImage(picture, valid);
-            byte[] actual = FramePacker.pack(image, packed.shape[0], packed.shape[1], true);
-            Golden.assertClose(name, packed.bytes(), actual, 1, 1e-3);
+            FramePacker packer = new FramePacker(spec(expected, packed.shape[3] - 3));
+            for (int i = 0; i < pictures.shape[0]; i++) {
+                Fit.CueImage image =
+                        fit(expected).toCueImage(pictures.rgb(i), i == 0 ? null : valid);
+                byte[] actual = packer.add(image);
+                Golden.assertClose(name + " " + i, packed.part(i), actual, 1, 0.01);
+            }
         }
         assertTrue(count >= 4);
+    }
+
+    @Test
+    public void framesCanBePackedAgainInAnotherOrder() throws Exception {
+        JSONObject expected =
+                Golden.json("preprocess.json").getJSONObject("cases").getJSONObject("exact");
+        Golden pictures = Golden.file("exact_pictures.npy");
+        FramePacker packer = new FramePacker(spec(expected, Evidence.PLANES));
+        FramePacker again = new FramePacker(spec(expected, Evidence.PLANES));
+        byte[][] once = new byte[3][];
+        FramePacker.Measured[] measured = new FramePacker.Measured[3];
+        for (int i = 0; i < 3; i++) {
+            measured[i] = packer.measure(fit(expected).toCueImage(pictures.rgb(i), null));
+            once[i] = packer.add(measured[i]);
+        }
+        for (int i = 0; i < 3; i++) {
+            assertArrayEquals(once[i], again.add(measured[i]));
+        }
+        FramePacker backwards = new FramePacker(spec(expected, Evidence.PLANES));
+        byte[] firstOfAll = backwards.add(measured[2]);
+        assertEquals((byte) 255, firstOfAll[3]);
+        assertFalse(Arrays.equals(once[2], firstOfAll));
+    }
+
+    @Test
+    public void modelsWithoutCuesGetTheColoursAlone() throws Exception {
+        FramePacker packer = new FramePacker(Specs.of(24, 32, 0, "sweep"));
+        Rgb picture = Golden.file("exact_pictures.npy").rgb(0);
+        byte[] packed = packer.add(Fit.of(96, 128, 24, 32).toCueImage(picture, null));
+        assertArrayEquals(Resize.area(picture, 24, 32).data, packed);
+        assertThrows(
+                UnusableException.class, () -> new FramePacker(Specs.of(24, 32, 2, "sweep")));
     }
 
     @Test

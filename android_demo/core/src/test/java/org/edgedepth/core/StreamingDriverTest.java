@@ -10,28 +10,26 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
-import org.json.JSONArray;
-import org.json.JSONObject;
 import org.junit.Test;
 
 /** What the driver feeds a model, seen by an engine that writes it down. */
 public class StreamingDriverTest {
     private static final int SIDE = 16;
 
-    /** Its state adds up the first byte of the frames; scores are kept apart. */
+    /** Its state adds up the first byte of the frames; means stay as they begin. */
     private static final class Recorder implements Engine {
         final Map<String, Map<String, TensorSpec>> inputs = new LinkedHashMap<>();
         final Map<String, Map<String, TensorSpec>> outputs = new LinkedHashMap<>();
         float[] focus;
         float[] optics;
-        int firstScore;
+        float[] means;
 
         Recorder(TensorSpec.Type type) {
             TensorSpec sum = tensor("state_sum", type, 1, 1);
-            TensorSpec scores = tensor("state_scores_a", type, 1, 4);
+            TensorSpec means = tensor("state_means", type, 1, 4);
             put(inputs, StreamingDriver.STEP, tensor("frame", type, 1, SIDE, SIDE, 3),
-                    tensor("focus", type, 1, 1), tensor("optics", type, 1, 3), sum, scores);
-            put(outputs, StreamingDriver.STEP, sum, scores);
+                    tensor("focus", type, 1, 1), tensor("optics", type, 1, 3), sum, means);
+            put(outputs, StreamingDriver.STEP, sum, means);
             put(inputs, StreamingDriver.DECODE, sum);
             put(outputs, StreamingDriver.DECODE, tensor("inverse_depth", type, 1, SIDE, SIDE, 1),
                     tensor("confidence", type, 1, SIDE, SIDE, 1));
@@ -78,7 +76,8 @@ public class StreamingDriverTest {
             if (signature.equals(StreamingDriver.STEP)) {
                 focus = inputs.get(signature).get("focus").real(in.get("focus"));
                 optics = inputs.get(signature).get("optics").real(in.get("optics"));
-                firstScore = in.get("state_scores_a").get(0);
+                means = inputs.get(signature).get("state_means").real(in.get("state_means"));
+                outputs.get(signature).get("state_means").put(out.get("state_means"), means);
                 outputs.get(signature).get("state_sum")
                         .put(out.get("state_sum"), sum + first(signature, "frame", in));
                 return;
@@ -91,16 +90,6 @@ public class StreamingDriverTest {
         public void close() {}
     }
 
-    private static ModelSpec spec(String output) throws Exception {
-        JSONObject record = new JSONObject();
-        record.put("schema", ModelSpec.SCHEMA).put("preset", "mobile").put("precision", "int8");
-        record.put("height", SIDE).put("width", SIDE).put("cue_planes", 0).put("frames", 0);
-        record.put("focus_encoding", output).put("output", output).put("streaming", true);
-        record.put("trained_dioptres", new JSONArray(Arrays.asList(0.1, 6)));
-        record.put("trained_coc", new JSONArray(Arrays.asList(0.2, 14)));
-        return ModelSpec.parse(record.toString());
-    }
-
     private static byte[] frame(int value) {
         byte[] bytes = new byte[SIDE * SIDE * 3];
         Arrays.fill(bytes, (byte) value);
@@ -109,7 +98,7 @@ public class StreamingDriverTest {
 
     private static void runs(TensorSpec.Type type) throws Exception {
         Recorder engine = new Recorder(type);
-        StreamingDriver driver = new StreamingDriver(engine, spec("sweep"));
+        StreamingDriver driver = new StreamingDriver(engine, Specs.of(SIDE, SIDE, 0, "sweep"));
         assertThrows(IllegalStateException.class, () -> driver.add(frame(1), 1));
         SweepRange range = new SweepRange(0.5, 2);
         for (int round = 0; round < 2; round++) {
@@ -135,23 +124,29 @@ public class StreamingDriverTest {
     }
 
     @Test
-    public void scoresBeginAtTheLowest() throws Exception {
+    public void meansBeginAtTheFirstFramesFocus() throws Exception {
         Recorder engine = new Recorder(TensorSpec.Type.INT8);
-        StreamingDriver driver = new StreamingDriver(engine, spec("sweep"));
-        driver.start(new SweepRange(0, 4), 1);
-        driver.add(frame(0), 1);
-        assertEquals(-128, engine.firstScore);
+        StreamingDriver driver = new StreamingDriver(engine, Specs.of(SIDE, SIDE, 0, "sweep"));
+        for (int round = 0; round < 2; round++) {
+            driver.start(new SweepRange(0, 4), 1);
+            driver.add(frame(0), 3);
+            assertEquals(0.75, engine.means[3], 3e-3);
+            driver.add(frame(0), 1);
+            assertEquals(0.75, engine.means[0], 3e-3);
+        }
     }
 
     @Test
-    public void thereIsAMostOfFrames() throws Exception {
+    public void anyNumberOfFramesStreams() throws Exception {
         StreamingDriver driver =
-                new StreamingDriver(new Recorder(TensorSpec.Type.INT8), spec("sweep"));
+                new StreamingDriver(
+                        new Recorder(TensorSpec.Type.FLOAT32), Specs.of(SIDE, SIDE, 0, "sweep"));
         driver.start(new SweepRange(0, 4), 1);
-        for (int i = 0; i < ModelSpec.MAX_FRAMES; i++) {
+        for (int i = 0; i < 40; i++) {
             driver.add(frame(1), 1);
         }
-        assertThrows(IllegalStateException.class, () -> driver.add(frame(1), 1));
+        assertEquals(40, driver.frames());
+        assertEquals(40 / 255.0, driver.decode().position.at(0, 0), 1e-5);
     }
 
     @Test
@@ -165,12 +160,12 @@ public class StreamingDriverTest {
                 .put("flash", Recorder.tensor("flash", TensorSpec.Type.INT8, 1, 1));
         refused(odd, "sweep", "flash");
         Recorder forgetful = new Recorder(TensorSpec.Type.INT8);
-        forgetful.outputs.get(StreamingDriver.STEP).remove("state_scores_a");
+        forgetful.outputs.get(StreamingDriver.STEP).remove("state_means");
         refused(forgetful, "sweep", "forgets");
     }
 
     private static void refused(Engine engine, String output, String why) throws Exception {
-        ModelSpec spec = spec(output);
+        ModelSpec spec = Specs.of(SIDE, SIDE, 0, output);
         UnusableException refused =
                 assertThrows(UnusableException.class, () -> new StreamingDriver(engine, spec));
         assertTrue(refused.getMessage(), refused.getMessage().contains(why));

@@ -1,0 +1,124 @@
+package org.edgedepth.core;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * How much sharper a frame is, pixel by pixel, than all frames before it: the running comparison of
+ * {@code edgedepth.cues.Evidence}, which explains it.
+ */
+final class Evidence {
+    private static final float LIMIT = 6f;
+    private static final float ENERGY_FLOOR = 0.001f;
+    private static final float GUIDE_EPSILON = 1e-3f;
+    private static final Cue[] CUES = {
+        new Cue(false, 7, 8, 40f),
+        new Cue(false, 7, 8, 12f),
+        new Cue(false, 15, 16, 80f),
+        new Cue(false, 3, 4, 20f),
+        new Cue(true, 3, 8, 20f),
+    };
+
+    /** Planes of evidence, and the level of the first cue's energy. */
+    static final int PLANES = CUES.length + 1;
+
+    private final Map<Integer, GuidedFilter> filters = new HashMap<>();
+    private final Plane[] before = new Plane[CUES.length];
+    private FocusEnergy first;
+
+    /** @param guide the first frame's brightness in [0, 1] on the model's grid */
+    Evidence(Plane guide) {
+        for (Cue cue : CUES) {
+            filters.computeIfAbsent(
+                    cue.radius, radius -> new GuidedFilter(guide, radius, GUIDE_EPSILON));
+        }
+    }
+
+    /**
+     * Planes of the next frame, bytes: evidence from -6 (0) to 6 (255), then the level.
+     *
+     * @param valid where the frame has a picture; null if everywhere
+     */
+    byte[][] add(FocusEnergy measured, Mask valid) {
+        FocusEnergy energy = valid == null || first == null ? measured : measured.filled(valid, first);
+        Map<String, Plane> logs = new HashMap<>();
+        byte[][] planes = new byte[PLANES][];
+        for (int i = 0; i < CUES.length; i++) {
+            Cue cue = CUES[i];
+            Plane smooth = logs.computeIfAbsent(cue.key(), key -> smoothLog(energy, cue));
+            planes[i] = first == null ? begin(i, smooth) : compare(i, smooth, valid);
+        }
+        if (first == null) {
+            first = energy;
+        }
+        planes[CUES.length] = level(logs.get(CUES[0].key()));
+        return planes;
+    }
+
+    private Plane smoothLog(FocusEnergy energy, Cue cue) {
+        Plane logs = Filters.boxMean(cue.coarse ? energy.coarse : energy.nativeSize, cue.window);
+        for (int i = 0; i < logs.data.length; i++) {
+            logs.data[i] = (float) Math.log(logs.data[i] + ENERGY_FLOOR);
+        }
+        return filters.get(cue.radius).smooth(logs);
+    }
+
+    private byte[] begin(int index, Plane smooth) {
+        Plane score = new Plane(smooth.height, smooth.width);
+        for (int i = 0; i < score.data.length; i++) {
+            score.data[i] = CUES[index].gain * smooth.data[i];
+        }
+        before[index] = score;
+        byte[] plane = new byte[score.data.length];
+        Arrays.fill(plane, (byte) 255);
+        return plane;
+    }
+
+    private byte[] compare(int index, Plane smooth, Mask valid) {
+        float[] running = before[index].data;
+        byte[] plane = new byte[running.length];
+        for (int i = 0; i < plane.length; i++) {
+            if (valid != null && !valid.data[i]) {
+                continue;
+            }
+            float evidence = CUES[index].gain * smooth.data[i] - running[i];
+            plane[i] = toByte(evidence / (2 * LIMIT) + 0.5f);
+            float tail = (float) Math.log1p(Math.exp(-Math.abs(evidence)));
+            running[i] += Math.max(evidence, 0f) + tail;
+        }
+        return plane;
+    }
+
+    private static byte[] level(Plane smooth) {
+        float floor = (float) Math.log(ENERGY_FLOOR);
+        byte[] plane = new byte[smooth.data.length];
+        for (int i = 0; i < plane.length; i++) {
+            plane[i] = toByte(1 - smooth.data[i] / floor);
+        }
+        return plane;
+    }
+
+    private static byte toByte(float share) {
+        return (byte) (int) Math.rint(Math.min(1f, Math.max(0f, share)) * 255f);
+    }
+
+    /** One plane of evidence: which energy, averaged and smoothed how far, at what gain. */
+    private static final class Cue {
+        final boolean coarse;
+        final int window;
+        final int radius;
+        final float gain;
+
+        Cue(boolean coarse, int window, int radius, float gain) {
+            this.coarse = coarse;
+            this.window = window;
+            this.radius = radius;
+            this.gain = gain;
+        }
+
+        String key() {
+            return coarse + "/" + window + "/" + radius;
+        }
+    }
+}
