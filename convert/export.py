@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-from edgedepth.convert import flatbuffer, lowering, metadata, passes
+from edgedepth.convert import flatbuffer, lowering, metadata, passes, standard_metadata
 from edgedepth.errors import UserError
 from edgedepth.models.backend import tf
 from edgedepth.quiet import quiet
@@ -85,6 +85,7 @@ def export(
     metadata.in_contract_order(model)
     metadata.attach_spec(model, spec)
     acted = optimise(model)
+    standard_metadata.attach(model, spec)
     return Exported(flatbuffer.pack(model), spec, acted)
 
 
