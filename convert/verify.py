@@ -242,7 +242,7 @@ def agreement(
     ports = session.outputs("infer")
     pairs = [(reference(s.inputs), session.run_real("infer", s.inputs)) for s in stacks]
     outputs = {
-        name: _overall([_compare(ref[name], got[name], _lsb(name, port)) for ref, got in pairs])
+        name: _overall([_compare(ref[name], got[name], lsb_of(name, port)) for ref, got in pairs])
         for name, port in ports.items()
     }
     mae, delta1 = zip(*(_scores(pairs, stacks, spec, side) for side in (0, 1)), strict=True)
@@ -256,7 +256,8 @@ def agreement(
     )
 
 
-def _lsb(name: str, tensor: Tensor) -> float:
+def lsb_of(name: str, tensor: Tensor) -> float:
+    """One step of an output in its own unit: of its grid, or 1/255 of a float one's range."""
     return tensor.scale if tensor.quantized else output_range(name) / 255
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edgedepth.bench import figures, record, table
+from edgedepth.convert import parity
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -51,10 +52,15 @@ def _promises(results: Path) -> str:
     return figures.markdown(figures.promises(_bench(results), known))
 
 
+def _parity(results: Path) -> str:
+    return parity.markdown(json.loads((results / "parity.json").read_text(encoding="utf-8")))
+
+
 BLOCKS: dict[str, tuple[str, Block]] = {
     "bench": ("bench.json", lambda results: table.markdown(_bench(results))),
     "summary": ("bench.json", lambda results: table.summary(_bench(results))),
     "promises": ("bench.json", _promises),
+    "parity": ("parity.json", _parity),
     "profile": ("bench.json", lambda results: table.markdown_profile(_bench(results))),
 }
 """Name of a block -> the result without which it is empty, and its text."""
