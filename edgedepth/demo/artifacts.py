@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -127,7 +128,27 @@ def fetch(wanted: Iterable[Artifact] = TO_BUILD, cache: Path | None = None) -> d
             f"{folder} cannot be made ({error.strerror})", "name another with EDGEDEPTH_CACHE"
         ) from None
     found = {artifact.file: artifact for artifact in wanted}
-    missing = [a for a in found.values() if not is_whole(folder / a.file, a)]
+    if any(not is_whole(folder / a.file, a) for a in found.values()):
+        with _alone(folder):
+            _fetch_missing(list(found.values()), folder)
+    return {file: folder / file for file in found}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process fetch at a time, where the system can tell (not on Windows)."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch_missing(artifacts: list[Artifact], folder: Path) -> None:
+    missing = [a for a in artifacts if not is_whole(folder / a.file, a)]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as name:
         temporary = Path(name)
         if any(a.maven for a in missing):
@@ -137,7 +158,6 @@ def fetch(wanted: Iterable[Artifact] = TO_BUILD, cache: Path | None = None) -> d
                 _from_wheel(artifact, *artifact.wheel, temporary)
         for artifact in missing:
             _keep(artifact, temporary / artifact.file, folder / artifact.file)
-    return {file: folder / file for file in found}
 
 
 def is_whole(path: Path, artifact: Artifact) -> bool:

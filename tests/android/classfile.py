@@ -14,6 +14,8 @@ from types import TracebackType
 _WIDE = {5, 6}
 _SIZES = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2, 17: 4, 18: 4}
 _SIZES |= {19: 2, 20: 2}
+_OBJECT = {"<init>", "getClass", "hashCode", "equals", "toString", "notify", "notifyAll", "wait"}
+_OBJECT |= {"clone", "finalize"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,15 @@ class Library:
         """Whether a class has a member of its own or from above; Object's are everywhere."""
         found = self.find(owner)
         if found is None:
-            return owner == "java/lang/Object"
+            return owner == "java/lang/Object" and name in _OBJECT
         if (name, descriptor) in found.members:
             return True
+        if name == "<init>":
+            return False
         return any(self.has(parent, name, descriptor) for parent in found.parents)
+
+    def ancestors(self, owner: str) -> set[str]:
+        """All classes and interfaces above a class, those beyond the jar included."""
+        found = self.find(owner)
+        above = set(found.parents) if found else set()
+        return above.union(*(self.ancestors(parent) for parent in above))

@@ -9,6 +9,9 @@ import struct
 from dataclasses import dataclass
 
 
+_NONE = 0xFFFFFFFF
+
+
 @dataclass(frozen=True, order=True)
 class Reference:
     """A method or field that code names.
@@ -47,7 +50,67 @@ class Dex:
             Reference(self._class(owner), self._strings[name], protos[proto])
             for owner, proto, name in self._rows(0x58, "<HHI")
         ]
-        self.classes = {self._class(row[0]) for row in self._rows(0x60, "<IIIIIIII")}
+        self.parents: dict[str, tuple[str, ...]] = {}
+        self.defined: set[Reference] = set()
+        for row in self._rows(0x60, "<8I"):
+            self._add_class(*row)
+
+    def _add_class(self, name: int, _flags: int, above: int, interfaces: int, *rest: int) -> None:
+        listed: tuple[int, ...] = ()
+        if interfaces:
+            (count,) = struct.unpack_from("<I", self._data, interfaces)
+            listed = struct.unpack_from(f"<{count}H", self._data, interfaces + 4)
+        has_parent = above != _NONE
+        kinds = ((above,) if has_parent else ()) + listed
+        self.parents[self._class(name)] = tuple(self._class(i) for i in kinds)
+        if rest[2]:
+            self._add_members(rest[2])
+
+    def _add_members(self, at: int) -> None:
+        """What a class defines itself: four lists, indices as differences."""
+        counts = []
+        for _ in range(4):
+            count, at = self._uleb128(at)
+            counts.append(count)
+        for kind, count in enumerate(counts):
+            index = 0
+            for _ in range(count):
+                step, at = self._uleb128(at)
+                index += step
+                _, at = self._uleb128(at)
+                if kind >= 2:
+                    _, at = self._uleb128(at)
+                self.defined.add((self.methods if kind >= 2 else self.fields)[index])
+
+    def _uleb128(self, at: int) -> tuple[int, int]:
+        value = shift = 0
+        while True:
+            byte = self._data[at]
+            value |= (byte & 0x7F) << shift
+            at, shift = at + 1, shift + 7
+            if byte < 0x80:
+                return value, at
+
+    def leaving(self) -> set[Reference]:
+        """References that end outside of this file, at the class of the platform they reach."""
+        found = set()
+        for reference in (*self.methods, *self.fields):
+            owner = reference.owner
+            while owner in self.parents:
+                own = Reference(owner, reference.name, reference.descriptor)
+                if own in self.defined or not self.parents[owner]:
+                    break
+                owner = self._above(owner, reference)
+            if owner not in self.parents and not owner.startswith("["):
+                found.add(Reference(owner, reference.name, reference.descriptor))
+        return found
+
+    def _above(self, owner: str, reference: Reference) -> str:
+        """The next class to look at: an interface of ours that defines it, else the superclass."""
+        for parent in self.parents[owner][1:]:
+            if Reference(parent, reference.name, reference.descriptor) in self.defined:
+                return parent
+        return self.parents[owner][0]
 
     def _rows(self, header: int, layout: str) -> list[tuple[int, ...]]:
         count, start = struct.unpack_from("<II", self._data, header)
