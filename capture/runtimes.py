@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth.capture.modelfile import read_model_file
 from edgedepth.errors import UserError
 from edgedepth.quiet import quiet
 
@@ -34,6 +35,9 @@ _INSTALL: dict[Name, str] = {
     "tflite-runtime": "pip install 'edgedepth[tflite-runtime]' (Python 3.11 or older)",
     "tensorflow": "pip install 'edgedepth[train]'",
 }
+PAIR = ("encode_step", "decode")
+"""The streaming signatures, of which either is nothing without the other."""
+
 CHOICES = ("auto", *get_args(Name))
 
 
@@ -150,23 +154,31 @@ class Runtime:
                 f"tflite-runtime {self.version} does not work with NumPy {np.__version__}",
                 "pip install 'numpy<2', or use --runtime litert",
             )
-        interpreter_class, resolvers = load_runtime(name)
+        self._holders = self._load(path, threads, xnnpack)
+        missing = set(PAIR) - set(self._holders)
+        if len(missing) == 1:
+            other = partner(path, *(set(PAIR) - missing), *missing)
+            self._holders |= self._load(other, threads, xnnpack)
+        self._loaded: dict[str, Signature] = {}
+
+    def _load(self, path: Path, threads: int, xnnpack: bool) -> dict[str, Any]:
+        """Signature -> the interpreter that holds it."""
+        interpreter_class, resolvers = load_runtime(self.name)
         kernels = resolvers.AUTO if xnnpack else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
             with quiet():
-                self._interpreter = interpreter_class(
+                interpreter = interpreter_class(
                     model_path=str(path), num_threads=threads, experimental_op_resolver_type=kernels
                 )
-            self._names = set(self._interpreter.get_signature_list())
+            return dict.fromkeys(interpreter.get_signature_list(), interpreter)
         except (ValueError, RuntimeError) as error:
             raise UserError(
-                f"{name} cannot load {path} ({str(error).splitlines()[0][:120]})",
+                f"{self.name} cannot load {path} ({str(error).splitlines()[0][:120]})",
                 "convert the model again",
             ) from None
-        self._loaded: dict[str, Signature] = {}
 
     def __contains__(self, signature: str) -> bool:
-        return signature in self._names
+        return signature in self._holders
 
     def signature(self, name: str) -> Signature:
         """One of the model's signatures.
@@ -174,12 +186,12 @@ class Runtime:
         Raises:
             UserError: the model lacks it or it cannot be prepared.
         """
-        if name not in self._names:
+        if name not in self._holders:
             raise UserError(f"the model has no signature {name}", "convert it again")
         if name not in self._loaded:
             try:
                 with quiet():
-                    runner = self._interpreter.get_signature_runner(name)
+                    runner = self._holders[name].get_signature_runner(name)
                 self._loaded[name] = Signature(runner)
             except (ValueError, RuntimeError) as error:
                 raise UserError(
@@ -187,6 +199,28 @@ class Runtime:
                     "convert it again, or try another --runtime",
                 ) from None
         return self._loaded[name]
+
+
+def partner(path: Path, here: str, there: str) -> Path:
+    """The other file of a streaming pair, as ``edgedepth convert --separate`` names them.
+
+    Args:
+        path: the file at hand; here, there: the signature that it holds and the one wanted.
+
+    Raises:
+        UserError: it is not beside this one, or is of another conversion.
+    """
+    head, found, tail = path.name.rpartition(here)
+    other = path.with_name(head + there + tail) if found else path
+    advice = (
+        f"keep the pair of `edgedepth convert --separate` together, named *{here}* and *{there}*"
+    )
+    if other == path or not other.is_file():
+        named = "" if other == path else f" {other.name}"
+        raise UserError(f"{path} holds only {here}; no file{named} with {there} beside it", advice)
+    if read_model_file(other).spec != read_model_file(path).spec:
+        raise UserError(f"{path} and {other.name} are not of one conversion", advice)
+    return other
 
 
 def load_runtime(name: Name) -> tuple[Any, Any]:

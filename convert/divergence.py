@@ -75,13 +75,14 @@ def departures(
         found = _training_tensor(function.graph, text(node.output.name).split(";"))
         if found is not None and index in kept:
             wanted[node.index] = (node, index, found)
+    labels = export.layer_labels(net)
     values = _training_values(net, {name for _, _, name in wanted.values()}, inputs)
     result = []
     for node, index, name in wanted.values():
         stored, tensor = kept[index]
         reference = values[name]
         if reference.size == stored.size:
-            layer = layer_of(text(node.output.name))
+            layer = layer_of(text(node.output.name), labels)
             result.append(_compare(node.index, node.kind, layer, stored, tensor, reference))
     return result
 

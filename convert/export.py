@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 from edgedepth.convert import flatbuffer, lowering, metadata, passes, standard_metadata
 from edgedepth.errors import UserError
-from edgedepth.models.backend import tf
+from edgedepth.models.backend import keras, tf
 from edgedepth.quiet import quiet
 from edgedepth.spec import ModelSpec, Precision
 
@@ -81,12 +81,31 @@ def export(
     raw = convert_functions(functions or signature_functions(net), net, precision, boundary)
     spec = dataclasses.replace(net.spec, precision=precision)
     model = flatbuffer.parse(raw)
-    metadata.name_parts(model)
+    metadata.name_parts(model, layer_labels(net))
     metadata.in_contract_order(model)
     metadata.attach_spec(model, spec)
     acted = optimise(model)
     standard_metadata.attach(model, spec)
     return Exported(flatbuffer.pack(model), spec, acted)
+
+
+def layer_labels(net: Any) -> dict[str, str]:
+    """Names that Keras numbers per process (``conv_12``) -> the attributes that hold the layers
+    (``stem``; ``encode4_0`` for one of a list)."""
+    labels: dict[str, str] = {}
+
+    def visit(owner: Any) -> None:
+        for attribute, value in vars(owner).items():
+            many = isinstance(value, Sequence) and not isinstance(value, str)
+            for index, part in enumerate(value) if many else [(None, value)]:
+                layer = isinstance(part, keras.layers.Layer)
+                if attribute.startswith("_") or not layer or part.name in labels:
+                    continue
+                labels[part.name] = attribute if index is None else f"{attribute}_{index}"
+                visit(part)
+
+    visit(net)
+    return labels
 
 
 def optimise(model: flatbuffer.Model) -> dict[str, int]:

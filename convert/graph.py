@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ _PLUMBING = re.compile(
     r"|Relu6?|StatefulPartitionedCall\w*|PartitionedCall\w*|AsymQuant|LastValueQuant"
     r"|MovingAvgQuantize|transpose\w*|Reshape\w*|quant_\w*Const\w*)$"
 )
+
+_COUNTED = re.compile(r"_\d+$")
 
 
 @dataclass(frozen=True)
@@ -84,23 +87,32 @@ def histogram(model: Model, graph: Any) -> Counter[str]:
     return Counter(node.kind for node in nodes(model, graph))
 
 
-def layer_of(tensor_name: str) -> str:
+def layer_of(tensor_name: str, labels: Mapping[str, str] | None = None) -> str:
     """The layer a tensor came from, as the training code named it.
 
     The converter joins the names of what it fused with ``;`` and each is a path whose tail is
     plumbing (``enc/stem/quant/FakeQuantWithMinMaxVars``); what is left is the layer.
+
+    Args:
+        labels: names that Keras made up (``conv_12``) -> what the code calls those layers.
     """
     best = ""
     for part in tensor_name.split(";"):
         steps = [s for s in part.split(":")[0].split("/") if s]
+        steps = [labels.get(step, step) for step in steps] if labels else steps
         while steps and (
-            _PLUMBING.match(steps[-1]) or _is_kind(steps[-1]) or steps[-1] in steps[-2:-1]
+            _PLUMBING.match(steps[-1]) or _is_kind(steps[-1]) or _again(steps[-1], steps[-2:-1])
         ):
             steps.pop()
         candidate = "/".join(steps)
         if len(candidate) > len(best):
             best = candidate
     return best or tensor_name.split(";")[0]
+
+
+def _again(step: str, before: list[str]) -> bool:
+    """Whether a step repeats the one before it, counted up for a further frame or not."""
+    return before == [step] or before == [_COUNTED.sub("", step)]
 
 
 def _is_kind(step: str) -> bool:

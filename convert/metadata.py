@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -48,19 +49,22 @@ def embedded_spec(model: Model, source: str = "the model") -> ModelSpec | None:
     return None
 
 
-def name_parts(model: Model) -> None:
+def name_parts(model: Model, labels: Mapping[str, str] | None = None) -> None:
     """Name graphs by signature, boundary tensors by their signature's keys and the rest by layer.
 
     The converter's own names are paths of every operator it fused, up to hundreds of bytes;
     what a viewer needs is the layer and what happens in it. A constant is named by the layer
     that first uses it.
+
+    Args:
+        labels: see :func:`edgedepth.convert.graph.layer_of`.
     """
     for signature in model.signatureDefs or []:
         graph = model.subgraphs[signature.subgraphIndex]
         graph.name = text(signature.signatureKey)
         boundary = _boundary_names(signature)
         taken: dict[str, int] = {}
-        for index, stem in _stems(model, graph).items():
+        for index, stem in _stems(model, graph, labels).items():
             name = boundary.get(index, stem)
             if index not in boundary:
                 taken[name] = taken.get(name, 0) + 1
@@ -68,12 +72,16 @@ def name_parts(model: Model) -> None:
             graph.tensors[index].name = name
 
 
-def _stems(model: Model, graph: Any) -> dict[int, str]:
+def _stems(model: Model, graph: Any, labels: Mapping[str, str] | None) -> dict[int, str]:
     """Tensor index -> ``layer/kind``, not yet unique."""
+
+    def layer_name(tensor: Any) -> str:
+        return layer_of(text(tensor.name), labels)
+
     made = {int(i): node for node in nodes(model, graph) for i in node.operator.outputs}
     user: dict[int, str] = {}
     for node in reversed(nodes(model, graph)):
-        layer = layer_of(text(node.output.name))
+        layer = layer_name(node.output)
         if _unpacks(model, node):
             layer = user.get(int(node.operator.outputs[0]), layer)
         user |= {int(i): layer for i in node.operator.inputs}
@@ -81,11 +89,11 @@ def _stems(model: Model, graph: Any) -> dict[int, str]:
     for index, tensor in enumerate(graph.tensors):
         maker = made.get(index)
         if maker is None:
-            stems[index] = f"{user.get(index, layer_of(text(tensor.name)))}/constant"
+            stems[index] = f"{user.get(index, layer_name(tensor))}/constant"
         elif _unpacks(model, maker):
-            stems[index] = f"{user.get(index, layer_of(text(tensor.name)))}/{maker.kind.lower()}"
+            stems[index] = f"{user.get(index, layer_name(tensor))}/{maker.kind.lower()}"
         else:
-            stems[index] = f"{layer_of(text(tensor.name))}/{maker.kind.lower()}"
+            stems[index] = f"{layer_name(tensor)}/{maker.kind.lower()}"
     return stems
 
 

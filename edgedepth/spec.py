@@ -43,7 +43,7 @@ class ModelSpec:
             ``"metres"``: depth in metres.
         precision: of the weights and the boundary; ``fp32`` in training.
         frames: N of the unrolled ``infer`` signature, 0 if the file has none.
-        streaming: the file has ``encode_step`` and ``decode``.
+        streaming: the file has ``encode_step`` and ``decode``, or is one of a pair that has.
         trained_dioptres, trained_coc: (low, high) ranges seen in training, scene dioptres
             and K in pixels per dioptre at the model's width.
         training: free-form summary: data recipe, steps, seed, command, licence.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edgedepth.capture.modelfile import read_model_file
 from edgedepth.convert import flatbuffer, metadata
 from edgedepth.convert.flatbuffer import text
+from edgedepth.convert.graph import layer_of
 from edgedepth.convert.running import Session
 from edgedepth.errors import UserError
 from edgedepth.spec import METADATA_NAME, SCHEMA, ModelSpec
@@ -150,3 +151,24 @@ def test_converted_names_are_short_and_unique(converted: Callable[[str], bytes])
         assert text(model.subgraphs[0].name) == "infer"
         assert any(n.startswith("encoder/stem/") for n in first)
         assert any(n.startswith("decoder/sharpen/") for n in first)
+
+
+@pytest.mark.train
+def test_layers_are_called_what_the_code_calls_them() -> None:
+    pytest.importorskip("tensorflow", reason="needs the train extra")
+    from edgedepth.convert.export import layer_labels
+    from edgedepth.models.layers import Conv, Mode, Separable
+
+    class Holder:
+        def __init__(self) -> None:
+            self.stem = Conv(Mode.FLOAT, 4, 3)
+            self.encode4 = [Separable(Mode.FLOAT, 4, 4), Separable(Mode.FLOAT, 4, 4)]
+            self.name = "holder"
+
+    held = Holder()
+    labels = layer_labels(held)
+    assert labels[held.stem.name] == "stem"
+    second = held.encode4[1]
+    assert (labels[second.name], labels[second.depthwise.name]) == ("encode4_1", "depthwise")
+    path = f"{second.name}/{second.depthwise.name}/depthwise_3;{second.depthwise.name}/Relu6"
+    assert layer_of(path, labels) == "encode4_1/depthwise"
