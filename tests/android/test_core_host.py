@@ -31,12 +31,10 @@ pytestmark = pytest.mark.slow
 DESK = host.ROOT / "edgedepth" / "samples" / "desk"
 PRETRAINED = host.ROOT / "edgedepth" / "pretrained"
 MODELS = ("int8", "fp16")
-MOST_STEPS, SHARE, FARTHEST_STEPS = 2, 0.995, 6
-"""Of an int8 output's grid, for so many of the pixels, and for all: kernels of other versions
-round otherwise. LiteRT with and without its fast kernels differs as much from itself."""
+MOST_STEPS = 2
+"""Of an int8 output's grid: kernels of other versions and processors round otherwise."""
 
-FARTHEST_CONFIDENCE = 32 / 256
-
+FARTHEST_CONFIDENCE = 16 / 256
 FLOAT_TOLERANCE_D = 2e-3
 FLOAT_TOLERANCE = 2e-3
 
@@ -153,9 +151,7 @@ def test_the_app_packs_the_frames_that_python_packs(
 def test_the_app_gives_the_depth_that_python_gives(answer: Answer) -> None:
     difference = np.abs(answer.java("aligned_dioptres") - answer.python.dioptres)
     if answer.step_dioptres:
-        steps = np.rint(difference / answer.step_dioptres)
-        assert (steps <= MOST_STEPS).mean() >= SHARE
-        assert steps.max() <= FARTHEST_STEPS
+        assert np.rint(difference / answer.step_dioptres).max() <= MOST_STEPS
     else:
         assert difference.max() <= FLOAT_TOLERANCE_D
     assert np.ptp(answer.java("aligned_dioptres")) > 0.5
