@@ -32,6 +32,8 @@ class TrainConfig:
         validation_stacks: held-out stacks that are scored.
         validate_every, checkpoint_every: in steps.
         seed: of everything random.
+        shares: batches drawn in each step, one or more for each replica that trains.
+        left_out: names of scenes that could not be read and are not to be used.
     """
 
     preset: str = "mobile"
@@ -54,6 +56,8 @@ class TrainConfig:
     validate_every: int = 1000
     checkpoint_every: int = 250
     seed: int = 0
+    shares: int = 1
+    left_out: tuple[str, ...] = ()
 
     @property
     def pool(self) -> PoolConfig:
@@ -61,7 +65,7 @@ class TrainConfig:
         growth = (self.pool_size - self.pool_start) / max(1, self.float_steps / 2)
         return PoolConfig(
             self.data,
-            self.hold_out,
+            self.hold_out + self.left_out,
             self.recipe,
             self.seed,
             self.pool_start,

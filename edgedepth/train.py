@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import numpy as np
 from tqdm import tqdm
 
 from edgedepth.config import TrainConfig
-from edgedepth.data.pool import Batch, Pool, batches
+from edgedepth.data.batches import batches
+from edgedepth.data.pool import Batch, Pool
+from edgedepth.distributed import Team, guarded, make_team, replica_mean
 from edgedepth.errors import UserError
 from edgedepth.losses import LossWeights, metres_loss, sweep_loss
 from edgedepth.models.backend import keras, tf
@@ -73,9 +76,15 @@ def train(
         UserError: a bad source, directory or configuration.
         StoppedError: interrupted; resume continues.
     """
+    team = make_team()
+    if not team.chief:
+        say = _silent
     run = RunDirectory(run_dir)
     if resume:
         config = run.config()
+    elif config.shares < team.replicas:
+        config = replace(config, shares=team.replicas)
+    shares = team.shares(config.shares)
     spec = preset_spec(config.preset, config.height, config.width)
     if config.coarse_every and (config.height % 32 or config.width % 32):
         raise UserError(
@@ -83,35 +92,52 @@ def train(
             "train at a --size that is a multiple of 32, e.g. 160x128",
         )
     config.pool.open_sources()
-    if not resume:
+    if not resume and team.chief:
         run.create(config)
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
 
     say(f"rendering {config.validation_stacks} validation stacks")
     held_out = validation_stacks(config, spec)
-    with Pool(config.pool, spec, pool_dir or run.pool, workers) as pool:
+    with Pool(config.pool, spec, pool_dir or run.pool, workers, shares) as pool:
         rows = baseline_rows(held_out, _mean_dioptres(pool))
-        floating = make_network(spec, Mode.FLOAT)
-        trainer = Trainer(run, config, spec, pool, held_out, say)
-        trainer.fit("float", floating, 0, config.float_steps, config.learning_rate)
-        rows["float"] = trainer.validate(floating)
+        trainer = Trainer(run, config, spec, pool, held_out, say, team)
 
-        quantized = make_network(spec, Mode.QUANTIZED)
-        quantized.copy_folded(floating)
-        end = config.float_steps + config.qat_steps
-        trainer.fit("qat", quantized, config.float_steps, end, config.qat_learning_rate)
-        rows["qat"] = trainer.validate(quantized)
-    run.save_summary({"rows": rows, "stacks": len(held_out), "steps": end})
+        def both_phases() -> int:
+            floating = trainer.network(Mode.FLOAT)
+            trainer.fit("float", floating, 0, config.float_steps, config.learning_rate)
+            rows["float"] = trainer.validate(floating)
+
+            quantized = trainer.network(Mode.QUANTIZED)
+            quantized.copy_folded(floating)
+            last = config.float_steps + config.qat_steps
+            trainer.fit("qat", quantized, config.float_steps, last, config.qat_learning_rate)
+            rows["qat"] = trainer.validate(quantized)
+            return last
+
+        end = guarded(both_phases, f"start all of them again: {resume_command(run_dir)}")
+    summary = {"rows": rows, "stacks": len(held_out), "steps": end}
+    if team.chief:
+        run.save_summary({**summary, "waiting_share": trainer.waiting_share()})
     say(
         table(rows, f"validation: {len(held_out)} held-out stacks, {spec.width}x{spec.height}, N=5")
     )
+    say(f"the trainer waited for data {trainer.waiting_share():.1%} of the time")
     return rows
+
+
+def resume_command(run_dir: Path) -> str:
+    """What to type to go on with a run."""
+    return f"edgedepth train --run-dir {run_dir} --resume"
+
+
+def _silent(_text: str) -> None:
+    """What workers beside the first one say."""
 
 
 def _mean_dioptres(pool: Pool) -> float:
     """Mean inverse depth of the first training stacks."""
-    stacks = [pool.stack(i) for i in range(min(64, pool.config.start))]
+    stacks = [pool.stack(i) for i in pool.shares.stacks(pool.config, min(64, pool.config.start))]
     return float(np.mean([s.inverse_depth[s.valid].mean() for s in stacks if s.valid.any()]))
 
 
@@ -126,10 +152,22 @@ class Trainer:
         pool: Pool,
         held_out: list[ValidationStack],
         say: Say,
+        team: Team,
     ) -> None:
         self.run, self.config, self.spec = run, config, spec
-        self.pool, self.held_out, self.say = pool, held_out, say
-        self.writer = tf.summary.create_file_writer(str(run.tensorboard))
+        self.pool, self.held_out, self.say, self.team = pool, held_out, say, team
+        self.stepped_s = 0.0
+        chief = tf.summary.create_file_writer
+        self.writer = chief(str(run.tensorboard)) if team.chief else tf.summary.create_noop_writer()
+
+    def network(self, mode: Mode) -> FocalNetwork:
+        """A new network whose variables every replica has."""
+        with self.team.strategy.scope():
+            return make_network(self.spec, mode)
+
+    def waiting_share(self) -> float:
+        """Share of the training time for which no batch was ready."""
+        return self.pool.waited_s / max(self.pool.waited_s + self.stepped_s, 1e-9)
 
     def fit(
         self, phase: str, network: FocalNetwork, first: int, last: int, peak_rate: float
@@ -141,43 +179,52 @@ class Trainer:
         if self.run.weights_path(phase).exists():
             network.load_weights(self.run.load_weights(phase), self.run.weights_path(phase))
             return
-        optimizer = keras.optimizers.AdamW(
-            learning_rate=peak_rate,
-            weight_decay=self.config.weight_decay,
-            global_clipnorm=GRADIENT_NORM,
-            use_ema=True,
-            ema_momentum=EMA_MOMENTUM,
-            jit_compile=False,
-        )
         variables = network.trainable_variables
-        optimizer.build(variables)
+        with self.team.strategy.scope():
+            optimizer = keras.optimizers.AdamW(
+                learning_rate=peak_rate,
+                weight_decay=self.config.weight_decay,
+                global_clipnorm=GRADIENT_NORM,
+                use_ema=True,
+                ema_momentum=EMA_MOMENTUM,
+                jit_compile=False,
+            )
+            optimizer.build(variables)
         step = self._restore(phase, network, optimizer, first)
         if step == first and phase == "qat":
             self._calibrate(network, first)
-        update = make_update(network, optimizer)
-        bar = tqdm(total=last - first, initial=step - first, desc=phase, unit="step")
+        update = make_update(network, optimizer, self.team)
+        bar = tqdm(
+            total=last - first,
+            initial=step - first,
+            desc=phase,
+            unit="step",
+            disable=not self.team.chief,
+        )
         losses: list[float] = []
-        started, waited = time.monotonic(), self.pool.waited_s
+        stepped, waited = self.stepped_s, self.pool.waited_s
         try:
-            for batch in batches(step, self.config.batch, self.pool, self.spec, last):
+            for drawn in batches(step, self.config.batch, self.pool, self.spec, last):
                 optimizer.learning_rate = learning_rate(step - first, last - first, peak_rate)
-                losses.append(float(update(tensors(batch))))
+                started = time.monotonic()
+                losses.append(update([tensors(batch) for batch in drawn]))
+                self.stepped_s += time.monotonic() - started
                 step += 1
                 bar.update()
                 if step % LOG_EVERY == 0 or step == last:
-                    elapsed = time.monotonic() - started
+                    waiting = self.pool.waited_s - waited
+                    elapsed = waiting + self.stepped_s - stepped
                     record = {
                         "loss": float(np.mean(losses)),
                         "learning_rate": float(optimizer.learning_rate.numpy()),
                         "steps_per_s": len(losses) / elapsed,
-                        "waiting_share": (self.pool.waited_s - waited) / elapsed,
+                        "waiting_share": waiting / elapsed,
                     }
                     bar.set_postfix(loss=f"{record['loss']:.4f}")
                     self._log(phase, step, record)
-                    losses, started, waited = [], time.monotonic(), self.pool.waited_s
+                    losses, stepped, waited = [], self.stepped_s, self.pool.waited_s
                 if step % self.config.validate_every == 0 and step < last:
                     self._validate_average(phase, step, network, optimizer)
-                    started = time.monotonic()
                 if step % self.config.checkpoint_every == 0:
                     self._save(phase, step, network, optimizer)
         except KeyboardInterrupt:
@@ -188,7 +235,9 @@ class Trainer:
         finally:
             bar.close()
         optimizer.finalize_variable_values(variables)
-        write_arrays(self.run.weights_path(phase), network.weights())
+        weights = network.weights()
+        if self.team.chief:
+            write_arrays(self.run.weights_path(phase), weights)
         self._log(phase, step, self.validate(network))
 
     def validate(self, network: FocalNetwork) -> Row:
@@ -228,10 +277,13 @@ class Trainer:
         for layer in ranges:
             layer.observing = True
         ahead = batches(step, self.config.batch, self.pool, self.spec, step + CALIBRATION_BATCHES)
-        for batch in ahead:
-            fed = tensors(batch)
-            network.forward(fed["frames"], fed["focus"], fed["optics"], training=True)
-        for layer in ranges:
+        for drawn in ahead:
+            for batch in drawn:
+                fed = tensors(batch)
+                network.forward(fed["frames"], fed["focus"], fed["optics"], training=True)
+        widest = self.team.widest([layer.observed or (0.0, 0.0) for layer in ranges])
+        for layer, observed in zip(ranges, widest, strict=True):
+            layer.observed = observed
             layer.adopt()
 
     def _state_variables(self, network: FocalNetwork, optimizer: Any) -> dict[str, Any]:
@@ -240,22 +292,29 @@ class Trainer:
 
     def _save(self, phase: str, step: int, network: FocalNetwork, optimizer: Any) -> None:
         arrays = {n: v.numpy() for n, v in self._state_variables(network, optimizer).items()}
-        self.run.save_state({**arrays, "phase": np.array(phase), "step": np.array(step)})
+        if self.team.chief:
+            self.run.save_state({**arrays, "phase": np.array(phase), "step": np.array(step)})
 
     def _restore(self, phase: str, network: FocalNetwork, optimizer: Any, first: int) -> int:
         """The step to go on from."""
         state = self.run.load_state()
         if state is None or str(state["phase"]) != phase:
-            self.run.forget_after(first)
+            self._forget_after(first)
             return first
         for name, variable in self._state_variables(network, optimizer).items():
             variable.assign(state[name])
         step = int(state["step"])
-        self.run.forget_after(step)
+        self._forget_after(step)
         self.say(f"resuming the {phase} phase at step {step}")
         return step
 
+    def _forget_after(self, step: int) -> None:
+        if self.team.chief:
+            self.run.forget_after(step)
+
     def _log(self, phase: str, step: int, record: dict[str, float]) -> None:
+        if not self.team.chief:
+            return
         self.run.log({"step": step, "phase": phase, **record})
         with self.writer.as_default(step=step):
             for name, value in record.items():
@@ -303,13 +362,18 @@ def tensors(batch: Batch) -> dict[str, Any]:
     }
 
 
-def make_update(network: FocalNetwork, optimizer: Any) -> Callable[[dict[str, Any]], Any]:
-    """One optimizer step. Only the gradients are traced per batch shape, which is slow enough."""
+def make_update(
+    network: FocalNetwork, optimizer: Any, team: Team
+) -> Callable[[list[dict[str, Any]]], float]:
+    """One optimizer step from a batch per replica, which returns the mean loss.
+
+    Gradients are averaged over all replicas before they are clipped. Only they are traced per
+    batch shape, which is slow enough.
+    """
     weights = LossWeights()
     variables = network.trainable_variables
 
-    @tf.function
-    def gradients(batch: dict[str, Any]) -> tuple[Any, list[Any]]:
+    def of_replica(batch: dict[str, Any]) -> tuple[Any, list[Any]]:
         with tf.GradientTape() as tape:
             outputs = network.forward(
                 batch["frames"], batch["focus"], batch["optics"], training=True
@@ -318,16 +382,25 @@ def make_update(network: FocalNetwork, optimizer: Any) -> Callable[[dict[str, An
                 loss = sweep_loss(outputs, batch, weights)
             else:
                 loss = metres_loss(outputs, batch)
-        return loss, tape.gradient(loss, variables, unconnected_gradients="zero")
+        found = tape.gradient(loss, variables, unconnected_gradients="zero")
+        return replica_mean(loss), replica_mean(found)
+
+    def apply_in_replica(found: list[Any]) -> None:
+        pairs = zip(found, variables, strict=True)
+        optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
 
     @tf.function
-    def apply(found: list[Any]) -> None:
-        optimizer.apply_gradients(zip(found, variables, strict=True))
+    def gradients(batch: Any) -> Any:
+        return team.strategy.run(of_replica, args=(batch,))
 
-    def update(batch: dict[str, Any]) -> Any:
-        loss, found = gradients(batch)
+    @tf.function
+    def apply(found: Any) -> None:
+        team.strategy.run(apply_in_replica, args=(found,))
+
+    def update(drawn: list[dict[str, Any]]) -> float:
+        loss, found = gradients(team.spread(drawn))
         apply(found)
-        return loss
+        return float(team.strategy.experimental_local_results(loss)[0])
 
     return update
 

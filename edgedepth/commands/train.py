@@ -47,6 +47,11 @@ from edgedepth.errors import UserError
 )
 @click.option("--seed", type=int, help="Seed of everything random.")
 @click.option("--checkpoint-every", type=click.IntRange(1), help="Steps between checkpoints.")
+@click.option(
+    "--shares",
+    type=click.IntRange(1),
+    help="Batches drawn in each step; by default one per GPU or worker.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --run-dir.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Rendering processes."
@@ -70,6 +75,7 @@ def train(
     renderer: str | None,
     seed: int | None,
     checkpoint_every: int | None,
+    shares: int | None,
     resume: bool,
     workers: int,
     pool_dir: Path | None,
@@ -101,6 +107,7 @@ def train(
         "renderer": renderer,
         "seed": seed,
         "checkpoint_every": checkpoint_every,
+        "shares": shares,
     }
     config = replace(config, **{k: v for k, v in changes.items() if v is not None})
     again = f"edgedepth train --run-dir {run_dir} --resume"

@@ -14,9 +14,10 @@ import signal
 import time
 import traceback
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from edgedepth import preprocess
 from edgedepth.cues import Evidence, focus_energy
 from edgedepth.data.recipe import Recipe, Renderer, StackSample, random_stack
+from edgedepth.data.record_source import RecordSource
 from edgedepth.data.sources import Source, open_source
 from edgedepth.errors import UserError
 from edgedepth.spec import ModelSpec
@@ -62,6 +64,11 @@ class PoolConfig:
     def available(self, step: int) -> int:
         """Stacks that batches of this step may draw from."""
         return min(self.size, self.start + int(self.growth * step))
+
+    def share_of(self, index: int | NDArray[np.intp], total: int) -> Any:
+        """Which of ``total`` shares of the data stack ``index`` belongs to; coarse and fine
+        stacks are spread over the shares alike."""
+        return index // max(1, self.coarse_every) % total
 
     def is_coarse(self, index: int) -> bool:
         """Whether stack ``index`` is packed at half the size."""
@@ -149,14 +156,47 @@ def pack(sample: StackSample, spec: ModelSpec, height: int, width: int) -> Packe
     )
 
 
+@dataclass(frozen=True)
+class Shares:
+    """Which shares of the data a process draws, for each of its replicas.
+
+    Every stack belongs to one share, so shares never overlap. A step draws a batch from every
+    share, whoever draws it.
+
+    Attributes:
+        replicas: the shares of each replica of this process.
+        total: shares of all processes.
+    """
+
+    replicas: tuple[tuple[int, ...], ...] = ((0,),)
+    total: int = 1
+
+    def stacks(self, config: PoolConfig, count: int) -> list[int]:
+        """Those of the first ``count`` stacks that are drawn here."""
+        mine = {share for replica in self.replicas for share in replica}
+        return [i for i in range(count) if config.share_of(i, self.total) in mine]
+
+
 class Pool:
     """The stacks of a PoolConfig in a folder, rendered by worker processes.
 
     Use as a context manager: workers run inside it.
+
+    Attributes:
+        shares: those of the data that are drawn here; only their stacks are rendered.
+        waited_s: time for which the trainer has stood waiting for batches.
     """
 
-    def __init__(self, config: PoolConfig, spec: ModelSpec, folder: Path, workers: int) -> None:
+    def __init__(
+        self,
+        config: PoolConfig,
+        spec: ModelSpec,
+        folder: Path,
+        workers: int,
+        shares: Shares | None = None,
+    ) -> None:
         self.config, self.spec, self.folder, self.workers = config, spec, folder, workers
+        self.shares = shares or Shares()
         self.waited_s = 0.0
         self._processes: list[multiprocessing.process.BaseProcess] = []
 
@@ -166,7 +206,13 @@ class Pool:
         for rank in range(self.workers):
             process = context.Process(
                 target=_render_share,
-                args=(self.config, self.spec, self.folder, rank, self.workers, os.getpid()),
+                args=(
+                    self.config,
+                    self.spec,
+                    self.folder,
+                    self.shares.stacks(self.config, self.config.size)[rank :: self.workers],
+                    os.getpid(),
+                ),
                 daemon=True,
             )
             process.start()
@@ -192,7 +238,6 @@ class Pool:
             time.sleep(0.02)
             if time.monotonic() - started > STALLED_S:
                 raise UserError("rendering stands still", "give --workers 1 and free the machine")
-        self.waited_s += time.monotonic() - started
         try:
             return _load(path)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -249,10 +294,26 @@ def _save(path: Path, stack: PackedStack) -> None:
         partial.unlink(missing_ok=True)
 
 
+def draw_stack(config: PoolConfig, index: int, sources: Sequence[Source]) -> StackSample:
+    """Training stack ``index``: a rendered one of ``tfrecord:`` sources, or one made now; either
+    with equal chance where there are both.
+
+    Raises:
+        UserError: a source's files cannot be read.
+    """
+    rendered = [source for source in sources if isinstance(source, RecordSource)]
+    scenes = [source for source in sources if not isinstance(source, RecordSource)]
+    rng = np.random.default_rng([config.seed + index, 37])
+    if not rendered or (scenes and rng.random() < 0.5):
+        return random_stack(config.recipe, config.seed + index, scenes, config.renderer)
+    source = rendered[int(rng.integers(len(rendered)))]
+    return source.drawn(index, config.seed, config.recipe)
+
+
 def _render_share(
-    config: PoolConfig, spec: ModelSpec, folder: Path, rank: int, workers: int, parent: int
+    config: PoolConfig, spec: ModelSpec, folder: Path, stacks: Sequence[int], parent: int
 ) -> None:
-    """Worker: render every ``workers``-th missing stack, then end."""
+    """Worker: render those of ``stacks`` that are missing, then end."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -260,12 +321,12 @@ def _render_share(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's to handle
     try:
         sources = config.open_sources()
-        for index in range(rank, config.size, workers):
+        for index in stacks:
             if os.getppid() != parent:
                 return
             path = stack_path(folder, index)
             if not path.exists():
-                sample = random_stack(config.recipe, config.seed + index, sources, config.renderer)
+                sample = draw_stack(config, index, sources)
                 divisor = 2 if config.is_coarse(index) else 1
                 _save(path, pack(sample, spec, spec.height // divisor, spec.width // divisor))
     except Exception as error:
@@ -316,15 +377,28 @@ def batch_at(
     pool: PoolConfig,
     spec: ModelSpec,
     stack: Callable[[int], PackedStack],
+    share: int = 0,
+    total: int = 1,
 ) -> Batch:
-    """The batch of a step; the same arguments give the same batch."""
+    """The batch that a step draws from one share; the same arguments give the same batch.
+
+    All shares of a step agree in size and frame count.
+    """
     rng = np.random.default_rng([config.seed, 77, step])
     weights = np.array(config.frame_weights[: len(config.frame_counts)], np.float64)
     count = int(rng.choice(config.frame_counts, p=weights / weights.sum()))
     available = np.arange(pool.available(step))
     coarse = np.array([pool.is_coarse(int(i)) for i in available])
     use_coarse = bool(coarse.any()) and rng.random() < coarse.mean()
-    candidates = available[coarse == use_coarse]
+    mine = pool.share_of(available, total) == share
+    candidates = available[(coarse == use_coarse) & mine]
+    if not len(candidates):
+        raise UserError(
+            f"{len(available)} stacks are too few for {total} shares of data",
+            "give a larger --pool-size",
+        )
+    if total > 1:
+        rng = np.random.default_rng([config.seed, 77, step, share])
     size = max(3, min(10, config.frames_per_batch // count)) * (3 if use_coarse else 1)
     chosen = rng.choice(candidates, size, replace=len(candidates) < size)
     return assemble([vary(stack(int(i)), count, spec, rng) for i in chosen], spec)
@@ -382,22 +456,3 @@ def assemble(stacks: list[PackedStack], spec: ModelSpec) -> Batch:
         np.stack([s.inverse_depth for s in stacks]),
         np.stack([s.valid for s in stacks]).astype(np.float32),
     )
-
-
-def batches(
-    first_step: int, config: BatchConfig, pool: Pool, spec: ModelSpec, last_step: int
-) -> Iterator[Batch]:
-    """Batches of the steps from ``first_step`` up to ``last_step``, one loaded ahead."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    def load(step: int) -> Batch:
-        return batch_at(step, config, pool.config, spec, pool.stack)
-
-    with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(load, first_step) if first_step < last_step else None
-        for step in range(first_step, last_step):
-            if ahead is None:
-                return
-            batch = ahead.result()
-            ahead = reader.submit(load, step + 1) if step + 1 < last_step else None
-            yield batch

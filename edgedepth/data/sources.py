@@ -21,7 +21,8 @@ from edgedepth.data.scenes import RgbdScene, make_world, render_world
 from edgedepth.errors import UserError
 
 KINDS = (
-    "procedural, desk (the sample scene), rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR and matterport3d:DIR"
+    "procedural, desk (the sample scene), rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR "
+    "and tfrecord:DIR"
 )
 SIZE = (480, 640)
 """(height, width) of a procedural scene when nobody asks for another."""
@@ -124,9 +125,8 @@ def open_source(
     """Open what the user calls a SOURCE.
 
     Args:
-        text: ``procedural``, ``desk``, ``nyu:FILE.mat`` or ``nyu:FILE.mat?split=train``,
-            ``nyu-raw:DIR``, ``matterport3d:DIR`` or ``rgbd:DIR``; with other file names,
-            ``rgbd:DIR?rgb=*_color.png&depth=*_depth.png&scale=0.001`` (metres per unit).
+        text: one of ``KINDS``. ``nyu:FILE.mat?split=train`` takes a part, and with other file
+            names ``rgbd:DIR?rgb=*_color.png&depth=*_depth.png&scale=0.001`` (metres per unit).
         include, exclude: names of scenes, ``*`` allowed; what remains is the source.
 
     Raises:
@@ -146,4 +146,8 @@ def open_source(
         return open_nyu_raw(text, path, include, exclude)
     if kind == "matterport3d" and rest:
         return open_matterport(text, path, include, exclude)
+    if kind == "tfrecord" and rest:
+        from edgedepth.data.record_source import open_records  # it renders, so it needs sources
+
+        return open_records(text, path, include, exclude)
     raise UserError(f"unknown data source {text!r}", f"sources are {KINDS}")

@@ -149,7 +149,10 @@ class Kernel(keras.layers.Layer):
         shape = self.kernel_shape(int(input_shape[-1]))
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer="he_normal")
         if self.use_norm:
-            self.norm = keras.layers.BatchNormalization(momentum=0.95, name="norm")
+            several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+            self.norm = keras.layers.BatchNormalization(
+                momentum=0.95, name="norm", synchronized=several
+            )
         elif self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
         if self.mode is Mode.QUANTIZED:

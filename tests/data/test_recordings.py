@@ -120,7 +120,7 @@ def test_bad_recordings(raw_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no 11-bit disparities"):
         source.scene(0)
     write_pgm(depth, np.full((240, 320), 900, np.uint16), ">")
-    with pytest.raises(UserError, match="is 640x480 but d-.* is 320x240"):
+    with pytest.raises(UserError, match=r"is 640x480 but d-.* is 320x240"):
         source.scene(0)
     write_pgm(depth, np.full((HEIGHT, WIDTH), 2047, np.uint16), "<")
     with pytest.raises(UserError, match="hardly any depth"):
