@@ -84,7 +84,7 @@ final class Evidence {
             }
             float evidence = CUES[index].gain * smooth.data[i] - running[i];
             plane[i] = toByte(evidence / (2 * LIMIT) + 0.5f);
-            float tail = (float) Math.log1p(Math.exp(-Math.abs(evidence)));
+            float tail = (float) Math.log(1 + Math.exp(-Math.abs(evidence)));
             running[i] += Math.max(evidence, 0f) + tail;
         }
         return plane;

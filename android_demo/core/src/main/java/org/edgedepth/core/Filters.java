@@ -25,25 +25,27 @@ public final class Filters {
                 sum -= padded[column];
             }
         }
-        Plane mean = new Plane(height, width);
         double[] sums = new double[width];
         for (int row = -radius; row < radius; row++) {
-            addRow(sums, across, mirror(row, height), 1);
+            addRow(sums, across, mirror(row, height));
         }
+        Plane mean = new Plane(height, width);
         double share = 1.0 / (window * window);
         for (int row = 0; row < height; row++) {
-            addRow(sums, across, mirror(row + radius, height), 1);
+            int entering = mirror(row + radius, height) * width;
+            int leaving = mirror(row - radius, height) * width;
             for (int column = 0; column < width; column++) {
-                mean.data[row * width + column] = (float) (sums[column] * share);
+                double sum = sums[column] + across[entering + column];
+                mean.data[row * width + column] = (float) (sum * share);
+                sums[column] = sum - across[leaving + column];
             }
-            addRow(sums, across, mirror(row - radius, height), -1);
         }
         return mean;
     }
 
-    private static void addRow(double[] sums, double[] rows, int row, int sign) {
+    private static void addRow(double[] sums, double[] rows, int row) {
         for (int column = 0; column < sums.length; column++) {
-            sums[column] += sign * rows[row * sums.length + column];
+            sums[column] += rows[row * sums.length + column];
         }
     }
 

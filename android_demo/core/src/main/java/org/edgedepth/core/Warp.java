@@ -60,29 +60,60 @@ final class Warp {
         int width = frame.width;
         Rgb warped = new Rgb(height, width);
         Places places = new Places(motion, height, width, PLACE_BITS - TABLE_BITS);
-        int[] columns = new int[4];
+        int[] offsets = new int[16];
         for (int row = 0; row < height; row++) {
             for (int column = 0; column < width; column++) {
                 int x = places.x(row, column);
                 int y = places.y(row, column);
                 int[] weights = WEIGHTS[(y & TABLE_MASK) << TABLE_BITS | (x & TABLE_MASK)];
+                int left = (x >> TABLE_BITS) - 1;
                 int top = (y >> TABLE_BITS) - 1;
-                for (int k = 0; k < 4; k++) {
-                    columns[k] = Rgb.CHANNELS * clip((x >> TABLE_BITS) - 1 + k, width);
-                }
                 int target = Rgb.CHANNELS * (row * width + column);
+                if (left >= 0 && top >= 0 && left + 3 < width && top + 3 < height) {
+                    mix(frame, Rgb.CHANNELS * (top * width + left), weights, warped, target);
+                    continue;
+                }
+                for (int k = 0; k < 16; k++) {
+                    int from = clip(top + (k >> 2), height) * width + clip(left + (k & 3), width);
+                    offsets[k] = Rgb.CHANNELS * from;
+                }
                 for (int channel = 0; channel < Rgb.CHANNELS; channel++) {
-                    int sum = 1 << (WEIGHT_BITS - 1);
+                    int sum = 0;
                     for (int k = 0; k < 16; k++) {
-                        int base = Rgb.CHANNELS * width * clip(top + (k >> 2), height) + channel;
-                        sum += weights[k] * (frame.data[base + columns[k & 3]] & 0xFF);
+                        sum += weights[k] * (frame.data[offsets[k] + channel] & 0xFF);
                     }
-                    int value = sum >> WEIGHT_BITS;
-                    warped.data[target + channel] = (byte) Math.min(255, Math.max(0, value));
+                    warped.data[target + channel] = rounded(sum);
                 }
             }
         }
         return warped;
+    }
+
+    /** Sixteen pixels within the picture, the first of them at {@code corner}. */
+    private static void mix(Rgb frame, int corner, int[] weights, Rgb warped, int target) {
+        byte[] data = frame.data;
+        int red = 0;
+        int green = 0;
+        int blue = 0;
+        int at = corner;
+        for (int k = 0; k < 16; k += 4) {
+            for (int i = 0; i < 4; i++) {
+                int weight = weights[k + i];
+                int pixel = at + Rgb.CHANNELS * i;
+                red += weight * (data[pixel] & 0xFF);
+                green += weight * (data[pixel + 1] & 0xFF);
+                blue += weight * (data[pixel + 2] & 0xFF);
+            }
+            at += Rgb.CHANNELS * frame.width;
+        }
+        warped.data[target] = rounded(red);
+        warped.data[target + 1] = rounded(green);
+        warped.data[target + 2] = rounded(blue);
+    }
+
+    private static byte rounded(int sum) {
+        int value = sum + (1 << (WEIGHT_BITS - 1)) >> WEIGHT_BITS;
+        return (byte) Math.min(255, Math.max(0, value));
     }
 
     /** The sixteen weights for each of 32 x 32 places between pixels; each set adds up to one. */
