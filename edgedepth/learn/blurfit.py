@@ -19,10 +19,11 @@ from edgedepth.learn.spectra import (
     TileSpectra,
     disk_response,
     gaussian_response,
+    soft_disk_response,
 )
 
 Response = Callable[[Doubles], Doubles]
-SHAPES: tuple[Response, ...] = (disk_response, gaussian_response)
+SHAPES: tuple[Response, ...] = (disk_response, soft_disk_response, gaussian_response)
 """Blur shapes between which a real lens lies."""
 
 SEEN_FROM, SEEN_FULLY = 0.3, 0.5
@@ -116,7 +117,7 @@ def best_misfit(spectra: TileSpectra, planes: Doubles, guess: float, reach: floa
     """
     ks = _coarse(guess, reach)
     lowest = [_curve(spectra, planes, ks, response).min(axis=0) for response in SHAPES]
-    return np.exp(np.minimum(*lowest)) - COST_FLOOR
+    return np.asarray(np.exp(np.min(lowest, axis=0)) - COST_FLOOR, np.float64)
 
 
 def fit_k(spectra: TileSpectra, planes: Doubles, guess: float, reach: float = 5.0) -> BlurFit:
@@ -132,11 +133,15 @@ def fit_k(spectra: TileSpectra, planes: Doubles, guess: float, reach: float = 5.
         found.append(k)
         scatters.append(scatter)
     k = float(np.mean(found))
-    shape = abs(found[0] - found[1]) / 2 / k
-    both = [fit_depth(spectra, planes, k, response) for response in SHAPES]
-    depth = np.mean([b[0] for b in both], axis=0)
-    misfit = np.minimum(both[0][1], both[1][1])
-    return BlurFit(k, float(np.mean(scatters)), float(shape), depth, misfit)
+    shape = float(np.std(found)) / k
+    depth, misfit = mean_depth(spectra, planes, k)
+    return BlurFit(k, float(np.mean(scatters)), shape, depth, misfit)
+
+
+def mean_depth(spectra: TileSpectra, planes: Doubles, k: float) -> tuple[Doubles, Doubles]:
+    """(T,) depth of each tile, mean over the blur shapes, and its lowest misfit."""
+    each = [fit_depth(spectra, planes, k, response) for response in SHAPES]
+    return np.mean([e[0] for e in each], axis=0), np.min([e[1] for e in each], axis=0)
 
 
 def _fit_shape(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,14 +11,16 @@ from edgedepth.capture.profile import CameraIdentity
 from edgedepth.capture.register import RegisteredSweep, register_sweep
 from edgedepth.capture.sweep import Sweep
 from edgedepth.errors import UserError
-from edgedepth.learn.blurfit import BlurFit, best_misfit, fit_k
+from edgedepth.learn.blurfit import BlurFit, best_misfit, fit_k, mean_depth
 from edgedepth.learn.joint import solve, start_by_component
-from edgedepth.learn.spectra import TILE, Doubles, TileSpectra, tile_spectra
+from edgedepth.learn.spectra import TILE, Doubles, TileSpectra, shrunk, tile_spectra
+from edgedepth.stack import FocalStack
 
 LONGEST_PX = 1280
 SHORTEST_PX = 384
-BLUR_PX = 4.0
-"""Pictures are looked at in a size at which the sweep, as reported, blurs by this much."""
+SEARCH_BLUR_PX, K_BLUR_PX, PAGE_BLUR_PX = 4.0, 6.0, 10.0
+"""Blur over the sweep, in pixels, of the pictures that are looked at: where K may still be far
+off what is reported, to measure K (more, and the blur's shape rules), to place a page."""
 
 LEAST_FRAMES = 3
 LEAST_SPAN_DIOPTRES = 0.3
@@ -31,6 +33,7 @@ LEAST_BLUR_PX = 1.0
 MOST_K_SD = 0.1
 SHUFFLED = 0.8
 PAGE_PART = 0.7
+PAGE_MISFIT = 0.01
 PAGE_FLAT_DIOPTRES = 0.06
 PAGE_DEVIATION_SHARE = 0.004
 
@@ -92,12 +95,8 @@ def gather(sweep: Sweep, page: bool = False, threads: int = 2) -> SweepEvidence:
             f"{name}: only {len(planes)} frames could be aligned",
             "hold the phone still and let the scene stand still",
         )
-    spectra = tile_spectra(stack)
-    _check_texture(name, spectra)
-    good = _consistent(name, spectra, planes, stack.coc_px_per_dioptre)
-    fit = fit_k(good, planes, stack.coc_px_per_dioptre)
-    _check_blur(name, fit, planes)
-    shown, sd, flatness = _page(good, fit)
+    fit, tiles = _measure_k(name, stack, planes)
+    shown, sd, flatness = _page(stack, planes, fit.k)
     if page and flatness > PAGE_FLAT_DIOPTRES * max(1.0, float(np.ptp(planes)) / 2.5):
         raise UserError(
             f"{name} shows no flat page: depth departs from a plane by {flatness:.2f} D",
@@ -119,7 +118,7 @@ def gather(sweep: Sweep, page: bool = False, threads: int = 2) -> SweepEvidence:
         flatness,
         breathing,
         breathing_sd,
-        len(good),
+        tiles,
         float(np.median(fit.misfit)),
     )
 
@@ -130,9 +129,32 @@ def _size(sweep: Sweep) -> tuple[int, int]:
     long_side = max(height, width)
     focus = sweep.focus_dioptres
     blur = sweep.camera.camera.coc_px_per_dioptre() * (max(focus) - min(focus))
-    scale = min(LONGEST_PX / long_side, max(BLUR_PX / blur, SHORTEST_PX / long_side), 1.0)
+    scale = min(LONGEST_PX / long_side, max(PAGE_BLUR_PX / blur, SHORTEST_PX / long_side), 1.0)
     quarter = scale / 4
     return max(TILE // 4, round(height * quarter)), max(TILE // 4, round(width * quarter))
+
+
+def _measure_k(name: str, stack: FocalStack, planes: Doubles) -> tuple[BlurFit, int]:
+    """K at the stack's size, first roughly, then at the size that suits it; tiles used."""
+    long_side, span = max(stack.size), float(np.ptp(planes))
+
+    def at_blur(k: float, wanted: float) -> FocalStack:
+        return shrunk(stack, max(wanted / (k * span), SHORTEST_PX / long_side))
+
+    rough = at_blur(stack.coc_px_per_dioptre, SEARCH_BLUR_PX)
+    spectra = tile_spectra(rough)
+    _check_texture(name, spectra)
+    good = _consistent(name, spectra, planes, rough.coc_px_per_dioptre)
+    fit = fit_k(good, planes, rough.coc_px_per_dioptre)
+    _check_blur(name, fit, planes)
+    right = at_blur(fit.k * long_side / max(rough.size), K_BLUR_PX)
+    if right.size != rough.size:
+        finer, guess = tile_spectra(right), fit.k * max(right.size) / max(rough.size)
+        kept = finer.pick(best_misfit(finer, planes, guess, 1.5) < GOOD_MISFIT)
+        if len(kept) >= LEAST_TILES:
+            good, rough = kept, right
+            fit = fit_k(good, planes, guess, 1.5)
+    return replace(fit, k=fit.k * long_side / max(rough.size)), len(good)
 
 
 def _check_frames(name: str, sweep: Sweep) -> None:
@@ -190,19 +212,22 @@ def _check_blur(name: str, fit: BlurFit, planes: Doubles) -> None:
     )
 
 
-def _page(spectra: TileSpectra, fit: BlurFit) -> tuple[float | None, float, float]:
+def _page(stack: FocalStack, planes: Doubles, k: float) -> tuple[float | None, float, float]:
     """A plane through the tiles near the middle: its dioptres there, deviation, flatness.
 
     In dioptres a plane in space is linear in the picture.
     """
+    factor = max(PAGE_BLUR_PX / (k * float(np.ptp(planes))), SHORTEST_PX / max(stack.size))
+    spectra = tile_spectra(shrunk(stack, factor))
+    depths, misfit = mean_depth(spectra, planes, k * max(spectra.size) / max(stack.size))
     height, width = spectra.size
     x = spectra.centre[:, 1] / width - 0.5
     y = spectra.centre[:, 0] / height - 0.5
-    near = np.maximum(np.abs(x), np.abs(y)) < PAGE_PART / 2
+    near = (np.maximum(np.abs(x), np.abs(y)) < PAGE_PART / 2) & (misfit < PAGE_MISFIT)
     if near.sum() < LEAST_TILES / 2:
         return None, float("inf"), float("inf")
     columns = np.stack([np.ones(int(near.sum())), x[near], y[near]], axis=1)
-    depth, weight = fit.depth[near], np.ones(int(near.sum()))
+    depth, weight = depths[near], np.ones(int(near.sum()))
     plane, spread = np.zeros(3), 0.0
     for _ in range(10):
         root = np.sqrt(weight)[:, None]
@@ -211,7 +236,7 @@ def _page(spectra: TileSpectra, fit: BlurFit) -> tuple[float | None, float, floa
         spread = 1.4826 * float(np.median(left))
         weight = np.minimum(1, 1.5 * spread / np.maximum(left, 1e-9))
     blocks = len(np.unique(np.rint(spectra.centre[near] / (2 * TILE)), axis=0))
-    floor = PAGE_DEVIATION_SHARE * float(np.ptp(fit.depth))
+    floor = PAGE_DEVIATION_SHARE * float(np.ptp(planes))
     return float(plane[0]), float(np.hypot(spread / blocks**0.5, floor)), spread
 
 

@@ -31,6 +31,11 @@ ITERATIONS = 25
 _SMALLEST_STEP = 2e-4
 _DAMPING = 1e-3
 _NUDGE = 1e-3
+LEAST_DEPTH_SPREAD = 0.1
+"""Interquartile range of the tiles' depths, as a share of the sweep, below which the scene is
+one depth: then a plane before it and one behind it look alike."""
+
+WORST_MISFIT = 0.02
 _SPANS_PX = (2.0, 4.0, 8.0, 16.0)
 _OUTLIER = 3.0
 
@@ -62,7 +67,8 @@ def solve(spectra: TileSpectra, starts: list[Doubles]) -> JointSolution | None:
             clearly better to win.
 
     Returns:
-        None when there is too little texture or there are fewer than three frames.
+        None when there is too little texture, there are fewer than three frames, all lies at
+        one depth or no planes explain the blur.
     """
     if len(spectra) < LEAST_TILES or spectra.amplitude.shape[1] < LEAST_FRAMES:
         return None
@@ -73,7 +79,10 @@ def solve(spectra: TileSpectra, starts: list[Doubles]) -> JointSolution | None:
         found = _refine(spectra, _unit(start))
         if best is None or found.misfit < 0.8 * best.misfit:
             best = found
-    return best
+    if best is None or best.misfit > WORST_MISFIT:
+        return None
+    low, high = np.quantile(best.depth, [0.25, 0.75])
+    return best if high - low >= LEAST_DEPTH_SPREAD else None
 
 
 def _unit(positions: Doubles) -> Doubles:

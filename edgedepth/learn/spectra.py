@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.stack import FocalStack
+from edgedepth.stack import FocalStack, Frame
 
 Doubles = NDArray[np.float64]
 
@@ -94,6 +94,24 @@ def tile_spectra(stack: FocalStack) -> TileSpectra:
     power = np.stack([_band_power(frame.rgb, corners) for frame in stack.frames], axis=1)
     centre = corners + (TILE - 1) / 2
     return _normalised(power, centre, stack.size)
+
+
+def shrunk(stack: FocalStack, factor: float) -> FocalStack:
+    """The same stack, ``factor`` times as large; 1 and more leave it as it is."""
+    if factor >= 1:
+        return stack
+    height, width = (max(TILE, round(side * factor)) for side in stack.size)
+    frames = []
+    for frame in stack.frames:
+        rgb = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA)
+        valid = frame.valid
+        if valid is not None:
+            share = cv2.resize(
+                valid.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
+            )
+            valid = share > 0.999
+        frames.append(Frame(rgb, frame.focus_dioptres, valid, frame.name))
+    return FocalStack(tuple(frames), stack.coc_px_per_dioptre * width / stack.size[1])
 
 
 def _normalised(power: Doubles, centre: Doubles, size: tuple[int, int]) -> TileSpectra:
@@ -186,6 +204,11 @@ def disk_response(cycles: Doubles) -> Doubles:
     low = place.astype(np.intp)
     share = place - low
     return table[low] * (1 - share) + table[low + 1] * share
+
+
+def soft_disk_response(cycles: Doubles) -> Doubles:
+    """Transfer of a disk of half the variance, softened by a Gaussian of the other half."""
+    return disk_response(cycles * math.sqrt(0.5)) * gaussian_response(cycles * math.sqrt(0.5))
 
 
 def gaussian_response(cycles: Doubles) -> Doubles:
