@@ -32,6 +32,7 @@ from edgedepth.bench.running import save_inputs
 from edgedepth.capture.modelfile import ModelFile, read_model_file
 from edgedepth.cards import shipped_models
 from edgedepth.data.sources import open_source
+from edgedepth.errors import UserError
 from edgedepth.rundir import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -176,4 +177,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"measure.py: {error}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"measure.py: {' '.join(map(str, error.cmd[2:4]))} failed")

@@ -15,6 +15,7 @@ from edgedepth.bench.app import BenchApp, DelegateError
 from edgedepth.bench.cells import Cell, Delegate
 from edgedepth.bench.children import Record
 from edgedepth.bench.measure import Measured, Plan
+from edgedepth.bench.signatures import holders
 from edgedepth.capture.modelfile import ModelFile
 from edgedepth.cards import sha256
 from edgedepth.errors import UserError
@@ -97,6 +98,11 @@ def _require_streaming(models: Sequence[ModelFile]) -> None:
             raise UserError(
                 f"{model.path} does not stream, and the app only streams",
                 "convert it with --streaming",
+            )
+        if len(set(holders(model.path).values())) > 1:
+            raise UserError(
+                f"{model.path} is half of a pair, and the app takes one file",
+                "convert it without --separate",
             )
 
 

@@ -14,7 +14,6 @@ from edgedepth.capture.limits import check_frames
 from edgedepth.capture.modelfile import ModelFile
 from edgedepth.preprocess import ModelInputs
 from edgedepth.protocols import Protocol, rendered_cases, thinned
-from edgedepth.spec import MAX_FRAMES
 from edgedepth.stack import FocalStack
 
 SAMPLE = Path(edgedepth.__file__).resolve().parent / "samples" / "desk"
@@ -51,7 +50,7 @@ class Pictures:
         """
         whole = self._whole(model)
         composite = 1 if model.spec.all_in_focus_first else 0
-        wanted = model.spec.frames - composite if model.spec.frames else MAX_FRAMES
+        wanted = model.spec.frames - composite if model.spec.frames else len(whole)
         stack = thinned(whole, wanted)
         check_frames(len(stack), model)
         return stack

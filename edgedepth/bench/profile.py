@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.bench.children import Record
-from edgedepth.bench.running import load_inputs
-from edgedepth.capture.inference import feed, initial_state
+from edgedepth.bench.running import load_inputs, stream_feeds
+from edgedepth.bench.signatures import holders
+from edgedepth.capture.inference import feed
 from edgedepth.capture.runtimes import Arrays, Runtime
 from edgedepth.errors import UserError
 from edgedepth.preprocess import ModelInputs
@@ -52,12 +53,14 @@ def profile(task: Record) -> Record:
     engine = Runtime(Path(task["model"]), "litert", task["threads"])
     inputs = load_inputs(Path(task["inputs"]))
     runs = min(MOST_RUNS, task["runs"])
-    with quiet():
-        session = _Session(Path(task["model"]), task["threads"])
-        found = {
-            name: parse_summary(session.summary(name, values, task["warmup"], runs), runs)
-            for name, values in _feeds(engine, inputs, task["mode"]).items()
-        }
+    files = holders(Path(task["model"]))
+    found = {}
+    for name, values in _feeds(engine, inputs, task["mode"]).items():
+        with quiet():
+            text = _Session(files[name], task["threads"]).summary(
+                name, values, task["warmup"], runs
+            )
+        found[name] = parse_summary(text, runs)
     return {"signatures": found}
 
 
@@ -87,17 +90,15 @@ def parse_summary(text: str, runs: int) -> list[Record]:
 
 
 def _feeds(engine: Runtime, inputs: ModelInputs, mode: str) -> dict[str, Arrays]:
-    """Signature -> what it is fed, as its tensors store it."""
+    """Signature -> what it is fed, as its tensors store it; the last frame's of a stream."""
     if mode == "unrolled":
         tensors = engine.signature("infer").inputs
         return {"infer": {name: feed(t, name, inputs, None) for name, t in tensors.items()}}
     encode, decode = engine.signature("encode_step"), engine.signature("decode")
-    state = initial_state(encode)
-    for step in range(len(inputs.frames)):
-        given = {
-            name: state[name] if name in state else feed(tensor, name, inputs, step)
-            for name, tensor in encode.inputs.items()
-        }
+    state, feeds = stream_feeds(encode, inputs)
+    given: Arrays = {}
+    for frame in feeds:
+        given = {**frame, **state}
         state = encode.run(given)
     return {"encode_step": given, "decode": {name: state[name] for name in decode.inputs}}
 

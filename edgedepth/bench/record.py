@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgedepth import cards
-from edgedepth.bench import crosscheck, environment, stats
+from edgedepth.bench import crosscheck, environment, signatures, stats
 from edgedepth.bench.cells import Cell, cell_record
 from edgedepth.bench.children import Record
 from edgedepth.bench.measure import Measured
@@ -133,19 +133,16 @@ def _share(
 
 def multiply_accumulates(cell: Cell) -> int | None:
     """Of one stack; None where the file's schema is not installed."""
+
+    def of(signature: str) -> int:
+        return signatures.multiply_accumulates(cell.model.path, signature)
+
     try:
-        from edgedepth.convert import flatbuffer, graph
+        if cell.mode == "unrolled":
+            return of("infer")
+        return cell.frames * of("encode_step") + of("decode")
     except ImportError:
         return None
-    model = flatbuffer.read(cell.model.path)
-    names = {name: index for index, name in graph.signatures(model).items()}
-
-    def of(name: str) -> int:
-        return graph.macs(model, model.subgraphs[names[name]])
-
-    if cell.mode == "unrolled":
-        return of("infer")
-    return cell.frames * of("encode_step") + of("decode")
 
 
 def _model(model: ModelFile) -> Record:

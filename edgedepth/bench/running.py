@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.capture.inference import feed, initial_state
-from edgedepth.capture.runtimes import Runtime, Tensor
+from edgedepth.capture.runtimes import Arrays, Runtime, Signature, Tensor
 from edgedepth.preprocess import Fit, ModelInputs, SweepRange
 
 Parts = dict[str, list[float]]
@@ -54,11 +54,7 @@ def _calls(engine: Runtime, key: str, make: Callable[[Tensor, str], NDArray[Any]
 
 def _stream(engine: Runtime, inputs: ModelInputs) -> Run:
     encode, decode = engine.signature("encode_step"), engine.signature("decode")
-    empty = initial_state(encode, float(inputs.focus[0]))
-    feeds = [
-        {n: feed(t, n, inputs, step) for n, t in encode.inputs.items() if n not in empty}
-        for step in range(len(inputs.frames))
-    ]
+    empty, feeds = stream_feeds(encode, inputs)
 
     def run() -> Parts:
         state, times = empty, [time.perf_counter()]
@@ -75,6 +71,16 @@ def _stream(engine: Runtime, inputs: ModelInputs) -> Run:
         }
 
     return run
+
+
+def stream_feeds(encode: Signature, inputs: ModelInputs) -> tuple[Arrays, list[Arrays]]:
+    """The state before the first frame, and what each step is fed besides the state."""
+    empty = initial_state(encode, float(inputs.focus[0]))
+    feeds = [
+        {n: feed(t, n, inputs, step) for n, t in encode.inputs.items() if n not in empty}
+        for step in range(len(inputs.frames))
+    ]
+    return empty, feeds
 
 
 def save_inputs(path: Path, inputs: ModelInputs) -> None:

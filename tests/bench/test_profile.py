@@ -72,7 +72,8 @@ def test_a_real_model(
     assert list(found) == signatures
     for rows in found.values():
         assert rows
-        assert sum(row["share"] for row in rows) == pytest.approx(1, abs=0.02)
+        share = sum(row["share"] for row in rows)
+        assert share == 0 or share == pytest.approx(1, abs=0.02)  # 0: under a microsecond each
 
 
 @pytest.mark.slow
