@@ -115,7 +115,7 @@ class Viewer {
     for (let x = margin; x < width - margin; x++) {
       const [r, g, b] = this.colour(this.at((width - margin - x) / (width - 2 * margin)));
       pen.fillStyle = `rgb(${r},${g},${b})`;
-      pen.fillRect(x, 6, 1, 14);
+      pen.fillRect(x, 6, 2, 14); // overlapping: no seams between pixels of the screen
     }
     pen.fillStyle = "#ebebeb";
     pen.font = "12px system-ui, sans-serif";

@@ -42,6 +42,8 @@ SOFTWARE_WEBGPU = (
     "--ignore-gpu-blocklist",
 )
 START_S = 60.0
+ANSWER_S = 180.0
+"""A page that computes answers late."""
 
 
 def chromium_or_skip() -> str:
@@ -91,7 +93,7 @@ def _page_socket(port_file: Path, process: subprocess.Popen[bytes]) -> websocket
     root.close()
     page = next(t["targetId"] for t in targets if t["type"] == "page")
     return websocket.create_connection(
-        f"ws://127.0.0.1:{port}/devtools/page/{page}", timeout=START_S
+        f"ws://127.0.0.1:{port}/devtools/page/{page}", timeout=ANSWER_S
     )
 
 

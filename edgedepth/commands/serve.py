@@ -32,6 +32,13 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 @click.option("--focus", metavar="M,M,...", help="Focus distances in metres; inf is allowed.")
 @click.option("--focus-from", type=click.Choice(["name"]), help="Take them from the file names.")
 @click.option("--uncalibrated", is_flag=True, help="Do without focus distances: relative depth.")
+@click.option("--sensor-width-mm", type=float, help="Width of the camera's sensor.")
+@click.option(
+    "--camera",
+    "profile",
+    type=click.Path(path_type=Path),
+    help="The camera's profile, from `edgedepth calibrate`.",
+)
 @click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
 def serve(
     sweep: Path | None,
@@ -44,6 +51,8 @@ def serve(
     focus: str | None,
     focus_from: str | None,
     uncalibrated: bool,
+    sensor_width_mm: float | None,
+    profile: Path | None,
     threads: int,
 ) -> None:
     """Serve a page that runs the model in a browser, a phone's for instance.
@@ -63,6 +72,8 @@ def serve(
     """
     if (focus is not None) + (focus_from is not None) + uncalibrated > 1:
         raise click.UsageError("--focus, --focus-from and --uncalibrated exclude each other")
+    if profile is not None and uncalibrated:
+        raise click.UsageError("--camera corrects focus distances, which --uncalibrated has not")
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key go together")
     from edgedepth.capture.opencv import require_opencv
@@ -76,8 +87,13 @@ def serve(
         SAMPLE if sweep is None else sweep,
         focus=focus,
         focus_from_name=focus_from == "name",
+        sensor_width_mm=sensor_width_mm,
         uncalibrated=uncalibrated,
     )
+    if profile is not None:
+        from edgedepth.capture.profile import apply_profile, read_profile
+
+        read = apply_profile(read, read_profile(profile), profile.name)
     models = scene.models_for_the_page(model)
     resources = Resources()
     site.add_runtime(resources)
