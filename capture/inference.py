@@ -67,6 +67,7 @@ class DepthResult:
         all_in_focus: uint8 (h, w, 3) composite of the aligned frames.
         reference: uint8 (H, W, 3) first frame at the depth map's size.
         sweep, registered, model, raw: what it was made from.
+        ordering: how an uncalibrated sweep's planes were placed.
         seconds: stage -> wall time.
         warnings: what the user should know.
     """
@@ -83,6 +84,7 @@ class DepthResult:
     seconds: dict[str, float]
     warnings: tuple[str, ...]
     min_confidence: float
+    ordering: Ordering | None = None
 
     @property
     def metric(self) -> bool:
@@ -167,6 +169,7 @@ def infer_depth(
         seconds,
         warnings,
         min_confidence,
+        ordering,
     )
 
 
@@ -180,7 +183,7 @@ def _register(
     unknown = [0.0] * len(sweep)
     registered = register_sweep(sweep, size, unknown, align=align, threads=threads)
     ordering = order_frames(sweep, registered)
-    return registered.with_focus(ordering.dioptres), ordering
+    return ordering.applied(registered), ordering
 
 
 def output_size(picture: tuple[int, int], long_side: int = DEFAULT_SIDE) -> tuple[int, int]:

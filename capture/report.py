@@ -38,6 +38,7 @@ def make_report(result: DepthResult, files: dict[str, str]) -> dict[str, Any]:
         "edgedepth": edgedepth.__version__,
         "sweep": str(result.sweep.folder),
         "metric": result.metric,
+        "relative": _relative(result),
         "frames": [
             _frame(frame, report)
             for frame, report in zip(result.sweep.frames, result.registered.reports, strict=True)
@@ -68,6 +69,19 @@ def make_report(result: DepthResult, files: dict[str, str]) -> dict[str, Any]:
         },
         "files": files,
         "warnings": list(result.warnings),
+    }
+
+
+def _relative(result: DepthResult) -> dict[str, Any] | None:
+    ordering = result.ordering
+    if ordering is None:
+        return None
+    return {
+        "positions": [finite(p, 4) for p in ordering.positions],
+        "solved": ordering.span_px is not None,
+        "span_px": finite(ordering.span_px, 3),
+        "basis": ordering.basis,
+        "near_end_known": ordering.end_known,
     }
 
 

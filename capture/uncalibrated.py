@@ -1,16 +1,18 @@
-"""Sweeps without focus distances: put the frames in order of focus, near or far end guessed.
+"""Sweeps without focus distances: order and spacing of the planes from the pictures.
 
-Lens positions decide where every frame has one. Otherwise the order is sought in which the
-places that are sharp change least from frame to frame; the order of the files is kept when it
-is about as good. A lens magnifies as it focuses nearer (focal breathing), which tells the near
-end; where it does not breathe, the first frame is taken for the nearest.
+Where there is texture at several depths, positions, K and depth are solved together
+(:mod:`edgedepth.learn.joint`). Lens positions, where every frame has one, fix the order. Where
+the pictures do not suffice only an order remains, in which the places that are sharp change least
+from frame to frame; that of the files is kept when it is about as good, and the planes are spread
+evenly. A lens magnifies as it focuses nearer (focal breathing), which tells the near end; where it
+does not breathe, the first frame is taken for the nearest.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,64 +21,141 @@ from numpy.typing import NDArray
 from edgedepth.capture.fusion import sharpness
 from edgedepth.capture.register import RegisteredSweep
 from edgedepth.capture.sweep import Sweep
+from edgedepth.learn.joint import JointSolution, solve, start_by_component, start_by_order
+from edgedepth.learn.spectra import shrunk, tile_spectra
 
 FAR_DIOPTRES, NEAR_DIOPTRES = 0.5, 2.5
-"""The range that the ordered frames are spread over, evenly; it means nothing in metres."""
+"""The range that the frames are spread over; it means nothing in metres."""
 
+SOLVE_BLUR_PX = 6.0
+"""Blur over the sweep, in pixels, of the pictures that the planes are solved from."""
+
+SOLVE_SIDE = 640
+_SMALLEST_SIDE = 256
 _EXHAUSTIVE = 8
 _KEEP_FILES = 1.1
 _LEAST_BREATHING = 0.002
+_SURE_MISFIT = 0.004
+_AGREES = 0.7
 
 
 @dataclass(frozen=True)
 class Ordering:
-    """Frames put in order of focus.
+    """Planes without metres.
 
     Attributes:
-        dioptres: stand-in focus of each frame, evenly spaced; no metres follow from it.
+        dioptres: stand-in focus of each captured frame; no metres follow from it.
         basis: what the order rests on.
         end_known: which end is near is measured, not assumed.
+        span_px: blur from one end of the sweep to the other, at the registered width, where
+            positions were solved; None where the planes are spread evenly.
     """
 
     dioptres: tuple[float, ...]
     basis: str
     end_known: bool
+    span_px: float | None = None
+
+    @property
+    def positions(self) -> tuple[float, ...]:
+        """Of each captured frame: 0 at the farthest plane, 1 at the nearest."""
+        span = NEAR_DIOPTRES - FAR_DIOPTRES
+        return tuple((d - FAR_DIOPTRES) / span for d in self.dioptres)
 
     @property
     def warnings(self) -> list[str]:
-        """What the user should know."""
+        """What the user should know, the ambiguity above all."""
         found = [f"depth is relative, without a unit: the frames are ordered by {self.basis}"]
+        if self.span_px is None:
+            found.append("only the order of depths counts: the planes are spread evenly by guess")
+        else:
+            found.append("true dioptres are a + b times the answer; nothing here tells a and b")
         if not self.end_known:
             found.append("which end is near is assumed: the first frame")
         return found
 
+    def applied(self, registered: RegisteredSweep) -> RegisteredSweep:
+        """The sweep with its stand-in focus, and with the blur that was solved for."""
+        focused = registered.with_focus(self.dioptres)
+        if self.span_px is None:
+            return focused
+        k = self.span_px / (NEAR_DIOPTRES - FAR_DIOPTRES)
+        return replace(focused, stack=replace(focused.stack, coc_px_per_dioptre=k))
+
 
 def order_frames(sweep: Sweep, registered: RegisteredSweep) -> Ordering:
-    """Order a sweep's frames by focus, far to near."""
+    """Order a sweep's frames by focus, far to near, and space them where that can be told."""
     count = len(registered.reports)
     used = [i for i in range(count) if registered.reports[i].used]
-    positions = [sweep.frames[i].words.lens_position for i in used]
-    known = [p for p in positions if p is not None]
-    if len(known) == len(used) and len(set(known)) == len(used):
+    lens = [sweep.frames[i].words.lens_position for i in used]
+    known = [p for p in lens if p is not None]
+    by_lens = len(known) == len(used) and len(set(known)) == len(used)
+    if by_lens:
         order, basis = list(np.argsort(known)), "lens position"
     else:
         order, by_file = order_by_sharpness(_profiles(registered))
         basis = "file name, which sharpness agrees with" if by_file else "sharpness"
-    ranks = np.empty(len(used))
-    ranks[order] = np.arange(len(used))
+    places = start_by_order(order)
+    solution = _solved(registered, places, np.array(known) if by_lens else None)
+    if solution is not None:
+        if not np.array_equal(np.argsort(solution.positions), np.argsort(places)):
+            basis = "blur"
+        places = solution.positions
     scales = np.array([registered.reports[i].motion.scale for i in used])
     end_known = len(used) > 2 and float(np.ptp(scales)) > _LEAST_BREATHING
     if end_known:
-        reverse = np.corrcoef(ranks, scales)[0, 1] < 0
+        reverse = np.corrcoef(places, scales)[0, 1] < 0
     else:
-        reverse = basis != "lens position" and ranks[0] < (len(used) - 1) / 2
+        reverse = basis != "lens position" and places[0] < 0.5
     if reverse:
-        ranks = len(used) - 1 - ranks
-    step = (NEAR_DIOPTRES - FAR_DIOPTRES) / max(1, len(used) - 1)
+        places = 1 - places
     dioptres = [FAR_DIOPTRES] * count
-    for i, rank in zip(used, ranks, strict=True):
-        dioptres[i] = float(FAR_DIOPTRES + step * rank)
-    return Ordering(tuple(dioptres), basis, end_known)
+    for i, place in zip(used, places, strict=True):
+        dioptres[i] = float(FAR_DIOPTRES + (NEAR_DIOPTRES - FAR_DIOPTRES) * place)
+    return Ordering(
+        tuple(dioptres), basis, end_known, None if solution is None else solution.span_px
+    )
+
+
+def _solved(
+    registered: RegisteredSweep,
+    places: NDArray[np.float64],
+    lens: NDArray[np.float64] | None,
+) -> JointSolution | None:
+    """Positions that explain the blur and agree with what is known of the order.
+
+    Args:
+        places: (N,) even positions in the order found so far.
+        lens: (N,) lens positions, which are not to be doubted.
+    """
+    long_side = max(registered.stack.size)
+    side = min(SOLVE_SIDE, long_side)
+    solution, at = None, side
+    for _ in range(2):
+        spectra = tile_spectra(shrunk(registered.stack, side / long_side))
+        if lens is None:
+            found = solve(spectra, [places, start_by_component(spectra)] if len(spectra) else [])
+        else:
+            found = solve(spectra, [lens])
+        if found is None:
+            break
+        solution, at = found, side
+        side = int(np.clip(side * SOLVE_BLUR_PX / found.span_px, _SMALLEST_SIDE, long_side))
+        if 0.7 < side / at < 1.4:
+            break
+    if solution is None:
+        return None
+    agrees = float(np.corrcoef(_ranks(solution.positions), _ranks(places))[0, 1])
+    if lens is not None and abs(agrees) < 1 - 1e-9:
+        return None
+    if abs(agrees) < _AGREES and solution.misfit > _SURE_MISFIT:
+        return None
+    positions = 1 - solution.positions if agrees < 0 else solution.positions
+    return replace(solution, positions=positions, span_px=solution.span_px * long_side / at)
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.argsort(np.argsort(values)).astype(np.float64)
 
 
 def relative_position(depth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -108,12 +187,12 @@ def order_by_sharpness(profiles: NDArray[np.float32]) -> tuple[list[int], bool]:
 
     files = list(range(count))
     if count <= _EXHAUSTIVE:
-        best = list(min(itertools.permutations(files), key=length))
+        best: Sequence[int] = min(itertools.permutations(files), key=length)
     else:
         best = min((_greedy(apart, start) for start in files), key=length)
     if length(files) <= _KEEP_FILES * length(best):
         return files, True
-    return best, False
+    return list(best), False
 
 
 def _greedy(apart: NDArray[np.floating], start: int) -> list[int]:
