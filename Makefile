@@ -6,7 +6,7 @@ VENV ?= .venv
 JOBS ?= 2
 # Debian packages that pip cannot bring.
 SYSTEM_PACKAGES = libgl1 libglib2.0-0 chromium adb \
-	default-jdk-headless maven aapt apksigner zipalign
+	default-jdk-headless maven aapt apksigner zipalign gcc libc6-dev
 
 BIN = $(VENV)/bin
 # The constraints were frozen on Python 3.11; another Python takes what pip resolves.
@@ -51,7 +51,7 @@ format: $(VENV)/.full ## let ruff mend style and formatting
 docs: $(VENV)/.full ## write docs/cli.md again from the commands' own help
 	$(BIN)/python docs/make_cli.py
 
-results: $(VENV)/.full ## measure everything in docs/results again, on an idle machine (about 50 minutes)
+results: $(VENV)/.full ## measure everything in docs/results again, on an idle machine (about 80 minutes)
 	$(BIN)/python docs/measure.py $(ARGS)
 
 sample: $(VENV)/.base ## render the sample sweep again
