@@ -1,77 +1,35 @@
 """What stands in a .tflite's way, on which target, where it comes from and what to change.
 
-Works on any .tflite and needs neither TensorFlow nor a run. A *float island* is a connected
-group of operators in a quantised graph that read or write computed float tensors, other than
-a QUANTIZE of a graph input and a DEQUANTIZE that makes a graph output.
+Works on any .tflite and needs neither TensorFlow nor a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
-from ai_edge_litert import schema_py_generated as schema
-
-from edgedepth.convert.flatbuffer import Model, constant, scales_of, shape_of, text
-from edgedepth.convert.graph import (
-    TYPE_NAMES,
-    Node,
-    histogram,
-    layer_of,
-    macs,
-    nodes,
-    signatures,
+from edgedepth.convert.findings import BOTH, GPU, Finding, Severity, Target, place
+from edgedepth.convert.flatbuffer import Model, constant, shape_of, text
+from edgedepth.convert.graph import Node, histogram, layer_of, macs, nodes, signatures
+from edgedepth.convert.integer_rules import (
+    computed_weights_rule,
+    computes_in_floats,
+    computes_in_integers,
+    depthwise_rule,
+    float_islands,
+    requantisation_rule,
 )
-from edgedepth.convert.lowering import PRODUCTS, holds_lowest
 from edgedepth.convert.op_tables import GPU_DELEGATE, TFLITE_RUNTIME_2_14
 from edgedepth.convert.passes import CONTROL_FLOW
 from edgedepth.spec import ModelSpec
 
-Severity = Literal["error", "warning", "note"]
-Target = Literal["cpu", "gpu"]
-BOTH: frozenset[Target] = frozenset({"cpu", "gpu"})
-GPU: frozenset[Target] = frozenset({"gpu"})
-
 MAX_RANK = 4
-COMPUTE = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
-FLOATS = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64)
-INTEGERS = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16)
 
 CONTRACT = frozenset(
     {"rank", "dynamic", "float-island", "flex", "custom", "control-flow", "computed-weights"}
 )
 """Rules that no file emitted by edgedepth may break, on whatever target."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that stands in the way.
-
-    Attributes:
-        rule: short name, e.g. ``"rank"``.
-        severity: error: will not run or runs wrong; warning: slow or risky; note: good to know.
-        targets: where it matters.
-        graph: signature key or graph name.
-        where: tensor or operator.
-        layer: what the training code called it.
-        problem, change: what is wrong, and what to change.
-        count: how many operators or tensors it covers.
-    """
-
-    rule: str
-    severity: Severity
-    targets: frozenset[Target]
-    graph: str
-    where: str
-    layer: str
-    problem: str
-    change: str
-    count: int = 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**self.__dict__, "targets": sorted(self.targets)}
 
 
 @dataclass(frozen=True)
@@ -125,7 +83,8 @@ class Audit:
 
 
 def _weight(finding: Finding) -> int:
-    return ("error", "warning", "note").index(finding.severity)
+    order: tuple[Severity, ...] = ("error", "warning", "note")
+    return order.index(finding.severity)
 
 
 def targets_of(spec: ModelSpec | None) -> frozenset[Target]:
@@ -141,12 +100,12 @@ def targets_of(spec: ModelSpec | None) -> frozenset[Target]:
 def audit(model: Model) -> Audit:
     """Look a parsed file over."""
     names = signatures(model)
-    quantised_model = any(_computes_in_integers(model, graph) for graph in model.subgraphs)
+    quantised_model = any(computes_in_integers(model, graph) for graph in model.subgraphs)
     graphs, findings = [], []
     for index, graph in enumerate(model.subgraphs):
         name = names[index]
         quantised = quantised_model and (
-            _computes_in_integers(model, graph) or not _computes_in_floats(model, graph)
+            computes_in_integers(model, graph) or not computes_in_floats(model, graph)
         )
         graphs.append(
             GraphSummary(
@@ -160,7 +119,7 @@ def audit(model: Model) -> Audit:
         for rule in _RULES:
             findings += list(rule(model, graph, name))
         if quantised:
-            findings += list(_float_islands(model, graph, name))
+            findings += list(float_islands(model, graph, name))
     return Audit(tuple(graphs), tuple(sorted(_merged(findings), key=_weight)))
 
 
@@ -171,25 +130,6 @@ def _merged(findings: list[Finding]) -> list[Finding]:
         key = (f.rule, f.graph, f.layer, f.problem)
         groups[key] = replace(groups[key], count=groups[key].count + 1) if key in groups else f
     return list(groups.values())
-
-
-def _computes_in_integers(model: Model, graph: Any) -> bool:
-    return any(
-        node.kind in COMPUTE and node.output.type in INTEGERS for node in nodes(model, graph)
-    )
-
-
-def _computes_in_floats(model: Model, graph: Any) -> bool:
-    return any(node.kind in COMPUTE and node.output.type in FLOATS for node in nodes(model, graph))
-
-
-def _at(node: Node, graph: str) -> dict[str, Any]:
-    tensor = text(node.output.name) if node.outputs() else ""
-    return {
-        "graph": graph,
-        "where": f"{node.kind} #{node.index} -> {tensor}",
-        "layer": layer_of(tensor),
-    }
 
 
 def _tensor_rules(model: Model, graph: Any, name: str) -> Iterator[Finding]:
@@ -221,7 +161,7 @@ def _tensor_rules(model: Model, graph: Any, name: str) -> Iterator[Finding]:
 
 def _operator_rules(model: Model, graph: Any, name: str) -> Iterator[Finding]:
     for node in nodes(model, graph):
-        at = _at(node, name)
+        at = place(node, name)
         if node.kind.startswith("CUSTOM:Flex"):
             yield Finding(
                 "flex",
@@ -286,68 +226,6 @@ def _version_rule(model: Model, node: Node, at: dict[str, Any]) -> Iterator[Find
         )
 
 
-def _depthwise_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
-    for node in nodes(model, graph):
-        if node.kind != "DEPTHWISE_CONV_2D" or node.output.type not in INTEGERS:
-            continue
-        weight = node.inputs()[1]
-        if scales_of(weight).size > 1:
-            yield Finding(
-                "depthwise-per-channel",
-                "error",
-                GPU,
-                **_at(node, name),
-                problem="int8 depthwise with a scale per channel fails or computes wrongly there",
-                change="ship an fp16 file for the GPU: edgedepth convert --precision fp16",
-            )
-
-
-XNNPACK_RATIO = (2.0**-32, 256.0)
-"""Input scale times weight scale over output scale that XNNPACK's integer kernels take."""
-
-
-def _requantisation_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
-    low, high = XNNPACK_RATIO
-    for node in nodes(model, graph):
-        if node.kind not in COMPUTE or node.output.type not in INTEGERS:
-            continue
-        places = (2, 1) if node.kind == "TRANSPOSE_CONV" else (0, 1)
-        source, weight = (graph.tensors[node.operator.inputs[i]] for i in places)
-        scales = [scales_of(t) for t in (source, weight, node.output)]
-        if any(s.size == 0 for s in scales):
-            continue
-        ratio = scales[0].max() * scales[1] / scales[2].max()
-        if ratio.min() < low or ratio.max() >= high:
-            yield Finding(
-                "requantisation",
-                "error",
-                frozenset({"cpu"}),
-                **_at(node, name),
-                problem=f"the output's range is {255 * scales[2].max():.2g} wide, too narrow "
-                f"beside its input's and weights': XNNPACK refuses the file",
-                change="train that layer longer, or give its output a wider range: it hardly "
-                "varies as it is",
-            )
-
-
-def _computed_weights_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
-    for node in nodes(model, graph):
-        if node.kind not in PRODUCTS:
-            continue
-        weights = graph.tensors[node.operator.inputs[1]]
-        if holds_lowest(weights) and constant(model, weights) is None:
-            yield Finding(
-                "computed-weights",
-                "error",
-                frozenset({"cpu"}),
-                **_at(node, name),
-                problem=f"weights {text(weights.name)} are computed and may be -128: kernels "
-                "without dot-product instructions overflow on them (arm64 gave a constant)",
-                change="convert it with edgedepth, or give the weights a range whose lowest step "
-                "is left out, e.g. (-1/254, 1) for 0 to 1",
-            )
-
-
 def _layer_norm_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
     """MEAN, SQUARED_DIFFERENCE or a square, MEAN, RSQRT in a row: GPU delegates get it wrong."""
     producers = {int(o): n for n in nodes(model, graph) for o in n.operator.outputs}
@@ -365,7 +243,7 @@ def _layer_norm_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
                 "layer-norm",
                 "warning",
                 GPU,
-                **_at(node, name),
+                **place(node, name),
                 problem="layer normalisation; GPU delegates computed it wrongly (tensorflow#67216)",
                 change="train with batch normalisation, which folds away, or compare outputs there",
             )
@@ -378,7 +256,7 @@ def _transposed_rule(model: Model, graph: Any, name: str) -> Iterator[Finding]:
             "transposed-convolutions",
             "warning",
             GPU,
-            **_at(found[1], name),
+            **place(found[1], name),
             problem=f"{len(found)} transposed convolutions; some delegates get the second wrong "
             "(tensorflow#58746)",
             change="upsample with RESIZE_BILINEAR and a convolution",
@@ -396,71 +274,19 @@ def _constant_input_rule(model: Model, graph: Any, name: str) -> Iterator[Findin
                 "constant-operator",
                 "warning",
                 BOTH,
-                **_at(node, name),
+                **place(node, name),
                 problem=f"{node.kind} of constants only; it splits XNNPACK's part of the graph and "
                 "GPU delegates fail on it ('node has 0 runtime inputs')",
                 change="never run a layer on a constant, e.g. a zero state before the first frame",
             )
 
 
-def _float_islands(model: Model, graph: Any, name: str) -> Iterator[Finding]:
-    inputs = {int(i) for i in graph.inputs}
-    outputs = {int(i) for i in graph.outputs}
-
-    def computed_floats(node: Node) -> set[int]:
-        touched = {int(i) for a in (node.operator.inputs, node.operator.outputs) for i in a}
-        return {
-            i
-            for i in touched
-            if i >= 0
-            and graph.tensors[i].type in FLOATS
-            and constant(model, graph.tensors[i]) is None
-        }
-
-    def at_boundary(node: Node) -> bool:
-        first = {int(node.operator.inputs[0])} if len(node.operator.inputs) else set()
-        enters = node.kind == "QUANTIZE" and first <= inputs
-        leaves = node.kind == "DEQUANTIZE" and {int(i) for i in node.operator.outputs} <= outputs
-        return enters or leaves
-
-    floating = [n for n in nodes(model, graph) if computed_floats(n) and not at_boundary(n)]
-    for island in _connected(floating, computed_floats):
-        inner = [n for n in island if n.kind not in ("QUANTIZE", "DEQUANTIZE")] or island
-        kinds = ", ".join(dict.fromkeys(n.kind for n in inner))
-        yield Finding(
-            "float-island",
-            "error",
-            BOTH,
-            **_at(inner[0], name),
-            problem=f"{kinds} in {TYPE_NAMES[inner[0].output.type].lower()} inside an integer "
-            "graph: it converts to float and back",
-            change="give every tensor of that layer a fake-quantised range in training",
-            count=len(island),
-        )
-
-
-def _connected(group: list[Node], touched: Callable[[Node], set[int]]) -> list[list[Node]]:
-    """Split operators into groups that share a tensor, in execution order."""
-    islands: list[tuple[set[int], list[Node]]] = []
-    for node in group:
-        tensors, members = set(touched(node)), [node]
-        apart = []
-        for other_tensors, others in islands:
-            if other_tensors & tensors:
-                tensors |= other_tensors
-                members = others + members
-            else:
-                apart.append((other_tensors, others))
-        islands = [*apart, (tensors, members)]
-    return [members for _, members in islands]
-
-
 _RULES = (
     _tensor_rules,
     _operator_rules,
-    _depthwise_rule,
-    _requantisation_rule,
-    _computed_weights_rule,
+    depthwise_rule,
+    requantisation_rule,
+    computed_weights_rule,
     _layer_norm_rule,
     _transposed_rule,
     _constant_input_rule,

@@ -113,6 +113,7 @@ def optimise(model: flatbuffer.Model) -> dict[str, int]:
     return {
         "moved as integers": lowering.move_integers(model),
         "pooled by resizing": lowering.pool_by_resizing(model),
+        "maxima as differences": lowering.maximum_by_difference(model),
         "weights narrowed": lowering.narrow_computed_weights(model),
         "constants folded": passes.fold_constants(model),
         "buffers merged": passes.deduplicate_buffers(model),
@@ -183,28 +184,33 @@ def convert_functions(
     holder.held = list(net.variables)
     with (
         tempfile.TemporaryDirectory(prefix="edgedepth-") as folder,
-        _explained(folder),
+        explained(folder),
         quiet(),
     ):
         tf.saved_model.save(holder, folder, signatures=functions)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
-        if precision != "fp32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if precision == "int8":
-            # A dense kernel that serves N frames would be quantised anew, per channel: the
-            # unrolled graph would round apart from the streaming one.
-            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-        if precision == "fp16":
-            converter.target_spec.supported_types = [tf.float16]
-        if precision == "int8" and boundary == "int8":
-            converter.inference_input_type = tf.int8
-            converter.inference_output_type = tf.int8
+        set_precision(converter, precision, boundary)
         data: bytes = converter.convert()
     return data
 
 
+def set_precision(converter: Any, precision: Precision, boundary: Boundary = "int8") -> None:
+    """Tell TensorFlow's converter what to make."""
+    if precision != "fp32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "int8":
+        # A dense kernel that serves N frames would be quantised anew, per channel: the
+        # unrolled graph would round apart from the streaming one.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    if precision == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8" and boundary == "int8":
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+
+
 @contextlib.contextmanager
-def _explained(folder: str) -> Iterator[None]:
+def explained(folder: str) -> Iterator[None]:
     """Turn what TensorFlow raises while saving or converting into a line for the user."""
     try:
         yield

@@ -24,7 +24,7 @@ TYPE_NAMES: dict[int, str] = {
 _PLUMBING = re.compile(
     r"^(FakeQuant\w*|fake_quant\w*|BiasAdd|ReadVariableOp\w*|Identity\w*|Conv2D\w*|MatMul\w*"
     r"|Relu6?|StatefulPartitionedCall\w*|PartitionedCall\w*|AsymQuant|LastValueQuant"
-    r"|MovingAvgQuantize|transpose\w*|Reshape\w*|quant_\w*Const\w*)$"
+    r"|MovingAvgQuantize|BroadcastTo\w*|concat\w*|conv2d_transpose\w*|FusedBatchNormV3\w*|transpose\w*|Reshape\w*|quant_\w*Const\w*)$"
 )
 
 _COUNTED = re.compile(r"_\d+$")

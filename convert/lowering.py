@@ -27,6 +27,8 @@ _INT8_VERSION = {
     "STRIDED_SLICE": 2,
     "RESIZE_BILINEAR": 3,
     "QUANTIZE": 2,
+    "SUB": 2,
+    "ADD": 2,
 }
 
 PRODUCTS = frozenset({"FULLY_CONNECTED", "BATCH_MATMUL"})
@@ -203,6 +205,55 @@ def _requantise(model: Model, source: int, target: int) -> Any:
     operator.inputs, operator.outputs = np.array([source], np.int32), np.array([target], np.int32)
     operator.builtinOptions = schema.QuantizeOptionsT()
     operator.builtinOptionsType = schema.BuiltinOptions.QuantizeOptions
+    return operator
+
+
+def maximum_by_difference(model: Model) -> int:
+    """Turn the maximum of two int8 tensors of one grid into a + (b - a); returns how many.
+
+    The difference's own grid has 0 at its lowest step, so what is negative becomes 0, and both
+    steps are exact. XNNPACK has no integer maximum, so each would split the graph.
+    """
+    changed = 0
+    for graph in model.subgraphs:
+        operators = []
+        for node in nodes(model, graph):
+            if node.kind != "MAXIMUM" or not _one_grid(node):
+                operators.append(node.operator)
+                continue
+            a, b = (int(i) for i in node.operator.inputs)
+            gain = copy.deepcopy(node.output)
+            gain.name = f"{text(node.output.name)}/gain"
+            gain.quantization.zeroPoint = np.array([-128], np.int64)
+            graph.tensors.append(gain)
+            place = len(graph.tensors) - 1
+            operators.append(_arithmetic(model, "SUB", [b, a], [place]))
+            operators.append(_arithmetic(model, "ADD", [a, place], list(node.operator.outputs)))
+            changed += 1
+        graph.operators = operators
+    return changed
+
+
+def _one_grid(node: Node) -> bool:
+    """Whether an operator's two inputs and its output have one int8 grid and one shape."""
+    tensors = [*node.inputs(), node.output]
+    return (
+        len(tensors) == 3
+        and all(t.type == schema.TensorType.INT8 for t in tensors)
+        and len({shape_of(t) for t in tensors}) == 1
+        and len({(*scales_of(t), *zero_points_of(t)) for t in tensors}) == 1
+    )
+
+
+def _arithmetic(model: Model, kind: str, inputs: list[int], outputs: list[int]) -> Any:
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _code(model, kind)
+    operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+    options = schema.SubOptionsT() if kind == "SUB" else schema.AddOptionsT()
+    operator.builtinOptions = options
+    operator.builtinOptionsType = (
+        schema.BuiltinOptions.SubOptions if kind == "SUB" else schema.BuiltinOptions.AddOptions
+    )
     return operator
 
 

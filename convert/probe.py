@@ -32,6 +32,7 @@ SOFTWARE_DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 
 _DRIVER_FOLDERS = (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
 _ADAPTER = re.compile(r"Selected adapter: ([^,\n]+)")
+_NOT_LOADED = re.compile(r"ERROR: \[model_load\.cc:\d+\] ([^\n]+?)\.?\n")
 _SHADER_ERROR = re.compile(r"(Invalid ShaderModule|Error while (parsing|validating)[^\n]*)")
 _UNSUPPORTED = re.compile(
     r"^\s*(?!INFO|WARNING|ERROR|VERBOSE)([A-Z][A-Z0-9_]+): (.+)$", re.MULTILINE
@@ -135,6 +136,9 @@ def _in_child(
     log = done.stderr.decode("utf-8", "replace")
     adapter = _ADAPTER.search(log)
     name = adapter.group(1).strip() if adapter else ""
+    not_loaded = _NOT_LOADED.search(log)
+    if where == "gpu" and not name and not_loaded:
+        return Outcome("refused", message=f"it does not load the file: {not_loaded.group(1)}")
     if where == "gpu" and not name:
         return Outcome("no-driver", message="no Vulkan driver answered")
     unsupported = tuple(f"{k}: {why}" for k, why in dict(_UNSUPPORTED.findall(log)).items())

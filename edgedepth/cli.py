@@ -64,7 +64,9 @@ def cli() -> None:
 def main() -> None:
     """Entry point: user errors become one line and exit code 1."""
     try:
-        cli.main(standalone_mode=False)
+        # A command that ends in click's Exit makes main return its code.
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:

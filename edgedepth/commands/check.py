@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,9 @@ import click
 if TYPE_CHECKING:
     from edgedepth.convert.audit import Finding, Target
     from edgedepth.convert.check import Verdict
+
+MOST_LAYERS = 6
+"""Layers that a finding names; --json names all."""
 
 _TARGETS: dict[str, frozenset[Target]] = {
     "cpu": frozenset({"cpu"}),
@@ -62,7 +67,7 @@ def _print(verdict: Verdict) -> None:
     for graph in verdict.audit.graphs:
         taken = verdict.partitions.get(graph.name)
         xnnpack = f", {taken.partitions} XNNPACK partitions" if taken else ""
-        left = f" (left over: {', '.join(taken.left)})" if taken and taken.left else ""
+        left = f" (left over: {_counted(taken.left)})" if taken and taken.left else ""
         count = sum(graph.operators.values())
         click.echo(
             f"{graph.name}: {count} operators, {graph.macs / 1e6:.1f} MMAC, "
@@ -70,8 +75,7 @@ def _print(verdict: Verdict) -> None:
         )
         click.echo("  " + ", ".join(f"{kind} {n}" for kind, n in graph.operators.items()))
     click.echo("")
-    for finding in verdict.audit.findings:
-        _print_finding(finding)
+    _print_findings(verdict.audit.findings)
     _print_runs(verdict)
     failures = verdict.failures()
     click.echo("")
@@ -83,12 +87,29 @@ def _print(verdict: Verdict) -> None:
         click.echo(f"fit for {', '.join(sorted(verdict.targets))}")
 
 
-def _print_finding(finding: Finding) -> None:
-    times = f" (x{finding.count})" if finding.count > 1 else ""
-    where = ", ".join(sorted(finding.targets))
-    click.echo(f"{finding.severity} [{finding.rule}; {where}] {finding.graph}: {finding.problem}")
-    click.echo(f"    at {finding.where}{times}, layer {finding.layer}")
-    click.echo(f"    change: {finding.change}")
+def _print_findings(findings: Sequence[Finding]) -> None:
+    """Findings that say the same of several layers are told once."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        key = (finding.severity, finding.rule, finding.problem, finding.change)
+        groups.setdefault(key, []).append(finding)
+    for (severity, rule, problem, change), group in groups.items():
+        click.echo(f"{severity} [{rule}; {', '.join(sorted(group[0].targets))}] {problem}")
+        click.echo(f"    {_places(group)}")
+        click.echo(f"    change: {change}")
+
+
+def _places(group: Sequence[Finding]) -> str:
+    graphs = ", ".join(dict.fromkeys(f.graph for f in group))
+    layers = list(dict.fromkeys(f.layer for f in group))
+    count = sum(f.count for f in group)
+    if len(group) == 1:
+        times = f" (x{count})" if count > 1 else ""
+        return f"in {graphs} at {group[0].where}{times}, layer {layers[0]}"
+    shown = ", ".join(layers[:MOST_LAYERS])
+    more = f" and {len(layers) - MOST_LAYERS} more" if len(layers) > MOST_LAYERS else ""
+    first = f"the first at {group[0].where}"
+    return f"{count} times in {graphs}, {first}; layers {shown}{more}"
 
 
 def _print_runs(verdict: Verdict) -> None:
@@ -103,7 +124,16 @@ def _print_runs(verdict: Verdict) -> None:
         full = "fully accelerated" if gpu.fully_accelerated else "NOT fully accelerated"
         click.echo(f"run on the GPU ({gpu.adapter}): {_outcome(gpu.status, gpu.message)}, {full}")
         for name, difference in verdict.gpu_difference.items():
-            click.echo(f"    {name}: {100 * difference:.3f} % from the CPU")
+            if not name.partition("/")[2].startswith("state_"):
+                click.echo(f"    {name}: {100 * difference:.3f} % from the CPU")
+        states = [d for n, d in verdict.gpu_difference.items() if "/state_" in n]
+        if states:
+            click.echo(f"    {len(states)} state tensors: {100 * max(states):.3f} % at most")
+
+
+def _counted(kinds: Sequence[str]) -> str:
+    counts = Counter(kinds)
+    return ", ".join(kind if n == 1 else f"{kind} {n}" for kind, n in counts.most_common())
 
 
 def _outcome(status: str, message: str) -> str:

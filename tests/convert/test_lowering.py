@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedepth.convert import flatbuffer, lowering, passes
@@ -153,3 +154,32 @@ def test_weights_that_never_hold_the_lowest_step_stay() -> None:
     made = computed_product(zero=0)
     assert lowering.narrow_computed_weights(made.model) == 0
     assert audit(made.model).findings == ()
+
+
+def maximum(zero: int = -40) -> Handmade:
+    """The larger of x and y, (1, 256, 256, 1), on one grid whose 0 is ``zero``."""
+    made = Handmade()
+    shape = (1, 256, 256, 1)
+    x, y, z = (made.tensor(n, shape, INT8, scale=0.03, zero=zero) for n in ("x", "y", "z"))
+    made.op("MAXIMUM", [x, y], [z], schema.MaximumMinimumOptionsT(), version=2)
+    made.boundary([x, y], [z], "infer")
+    return made
+
+
+@pytest.mark.parametrize("zero", [-128, -40, 0])
+@pytest.mark.parametrize("xnnpack", [True, False])
+def test_maximum_as_a_difference_is_exact_for_every_pair(zero: int, xnnpack: bool) -> None:
+    made = maximum(zero)
+    every = np.arange(-128, 128, dtype=np.int8)
+    feeds = dict(zip("xy", np.meshgrid(every, every), strict=True))
+    feeds = {name: value.reshape(1, 256, 256, 1) for name, value in feeds.items()}
+    assert lowering.maximum_by_difference(made.model) == 1
+    assert xnnpack_partitions(made.model)["infer"].left == ()
+    got = Session(flatbuffer.pack(made.model), xnnpack=xnnpack).run("infer", feeds)["z"]
+    np.testing.assert_array_equal(got, np.maximum(feeds["x"], feeds["y"]))
+
+
+def test_maximum_of_two_grids_stays() -> None:
+    made = maximum()
+    made.model.subgraphs[0].tensors[1].quantization.scale = np.array([0.04], np.float32)
+    assert lowering.maximum_by_difference(made.model) == 0
