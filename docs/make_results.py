@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from edgedepth import evaltable
 from edgedepth.bench import figures, record, table
 from edgedepth.convert import parity
 
@@ -56,11 +57,23 @@ def _parity(results: Path) -> str:
     return parity.markdown(json.loads((results / "parity.json").read_text(encoding="utf-8")))
 
 
+def _reports(results: Path) -> list[dict[str, Any]]:
+    record: dict[str, Any] = json.loads((results / "eval.json").read_text(encoding="utf-8"))
+    reports: list[dict[str, Any]] = record["reports"]
+    return reports
+
+
+def _tables(results: Path) -> str:
+    return evaltable.markdown([report for report in _reports(results) if not report["curves"]])
+
+
 BLOCKS: dict[str, tuple[str, Block]] = {
     "bench": ("bench.json", lambda results: table.markdown(_bench(results))),
     "summary": ("bench.json", lambda results: table.summary(_bench(results))),
     "promises": ("bench.json", _promises),
     "parity": ("parity.json", _parity),
+    "eval": ("eval.json", _tables),
+    "curves": ("eval.json", lambda results: evaltable.markdown_curves(_reports(results))),
     "profile": ("bench.json", lambda results: table.markdown_profile(_bench(results))),
 }
 """Name of a block -> the result without which it is empty, and its text."""

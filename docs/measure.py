@@ -1,24 +1,28 @@
 """Measure what the documentation claims, and write its tables and pictures again.
 
-    make results                                  all of it, on an idle machine: about 50 minutes
-    python docs/measure.py --only trust           a part: bench, trust
+    make results                                  all of it, on an idle machine: about 80 minutes
+    python docs/measure.py --only trust           a part: bench, trust, eval
     python docs/measure.py --quick --out DIR      minutes, to see that it works; writes no page
 
 bench: latency of the shipped models and of the ``paper`` preset in the same rounds, LiteRT's own
 tool beside it, error against latency and size. trust: what the timing loop costs, and whether two
-measurements in a row agree.
+measurements in a row agree. eval: the shipped models on every protocol, on rendered and on
+ray-traced scenes, and along the curves.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -30,9 +34,10 @@ from edgedepth.bench.measure import Plan
 from edgedepth.bench.pareto import draw_pareto
 from edgedepth.bench.running import save_inputs
 from edgedepth.capture.modelfile import ModelFile, read_model_file
-from edgedepth.cards import shipped_models
+from edgedepth.cards import sha256, shipped_models
 from edgedepth.data.sources import open_source
 from edgedepth.errors import UserError
+from edgedepth.protocols import PROTOCOLS
 from edgedepth.rundir import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +56,7 @@ class Effort:
         scenes: that the models are scored on.
         trials: pairs of measurements in a row; ``trial_runs`` and ``trial_rounds`` each.
         blocks: of the loops that are compared.
+        eval_scenes, traced_scenes, curve_scenes: of the tables and the curves.
     """
 
     runs: int = 200
@@ -62,9 +68,12 @@ class Effort:
     trial_runs: int = 100
     trial_rounds: int = 10
     blocks: int = 60
+    eval_scenes: int = 24
+    traced_scenes: int = 8
+    curve_scenes: int = 12
 
 
-QUICK = Effort(4, 2, 1, 2.0, 1, 2, 4, 2, 4)
+QUICK = Effort(4, 2, 1, 2.0, 1, 2, 4, 2, 4, 1, 1, 1)
 
 
 def paper_models(run: Path, folder: Path) -> list[Path]:
@@ -144,7 +153,43 @@ def run_trust(shipped: list[ModelFile], effort: Effort, out: Path) -> None:
     print(f"the loop costs {over:+.2f} %; {good} of {of} trials agree")
 
 
-PARTS = ("bench", "trust")
+def run_eval(shipped: list[ModelFile], effort: Effort, out: Path) -> None:
+    """Write eval.json and, per protocol, the pictures of the curves and of confidence."""
+    files = [str(model.path) for model in shipped]
+    int8 = next(str(model.path) for model in shipped if model.spec.precision == "int8")
+    with tempfile.TemporaryDirectory() as folder:
+        reports = [
+            *_eval(*files, "--data", DATA, "--limit", str(effort.eval_scenes)),
+            *_eval(*files, "--data", "traced", "--limit", str(effort.traced_scenes)),
+            *_eval(
+                int8, "--data", DATA, "--limit", str(effort.curve_scenes),
+                "--curves", "--pictures", folder,
+            ),
+        ]  # fmt: skip
+        for name in PROTOCOLS:
+            for kind in ("curves", "confidence"):
+                picture = (Path(folder) / f"{name}-{kind}.png").read_bytes()
+                (out / f"{kind}-{name}.png").write_bytes(picture)
+    made = {
+        "schema": "edgedepth-eval/1",
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commit": environment.commit(),
+        "models": [{"file": m.path.name, "sha256": sha256(m.path)} for m in shipped],
+        "reports": reports,
+    }
+    write_text(out / "eval.json", record.to_json(record.rounded(made, 5)))
+
+
+def _eval(*words: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgedepth", "eval", *words, "--json"],
+        stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    reports: list[dict[str, Any]] = json.loads(done.stdout)
+    return reports
+
+
+PARTS = ("bench", "trust", "eval")
 
 
 def main() -> None:
@@ -172,6 +217,8 @@ def main() -> None:
             run_bench(shipped, paper, effort, given.out)
     if "trust" in parts:
         run_trust(shipped, effort, given.out)
+    if "eval" in parts:
+        run_eval(shipped, effort, given.out)
     if given.out.resolve() == RESULTS:
         subprocess.run([sys.executable, str(ROOT / "docs" / "make_results.py")], check=True)
 

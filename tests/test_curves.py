@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgedepth import evalpictures, evaluate, protocols
+from edgedepth import evalpictures, evaltable, evaluate, protocols
 from edgedepth.curves import CURVES, evaluate_curves
 from edgedepth.data.sources import open_source
 from edgedepth.evaluate import Answer, Contestant
@@ -21,9 +24,11 @@ from edgedepth.protocols import PROTOCOLS, Stage, make_case, misaligned, rendere
 from edgedepth.sparsification import REMOVED, mean_curves, sparsify
 from edgedepth.stack import FocalStack, Frame
 
+from .conftest import ROOT
 from .test_evaluate import eval_command, flat_stack
 
 SIZE = (48, 64)
+SCHEMA = json.loads((ROOT / "docs" / "schemas" / "eval.schema.json").read_text())
 
 
 @pytest.fixture
@@ -244,6 +249,41 @@ class TestPictures:
         assert evalpictures.draw_curves([curve(0.1, 0.2)] * 3, "t").shape[0] > low.shape[0]
 
 
+class TestTables:
+    @pytest.fixture
+    def report(self, small: list[Stage]) -> dict[str, Any]:
+        crop = PROTOCOLS["crop"]
+        contestants = [evaluate.classical(), constant(1.0)]
+        cases = [make_case(crop, stage, stage.shoot(crop)) for stage in small]
+        result = evaluate.evaluate(cases, contestants)
+        ause = {name: {"ause": found.ause} for name, found in result.confidence.items()}
+        return {
+            "protocol": dataclasses.asdict(crop), "data": "procedural", "scenes": result.scenes,
+            "frames": 6, "shuffled_focus": False, "rows": result.rows, "confidence": ause,
+            "gains": {name: dataclasses.asdict(gain) for name, gain in result.gains.items()},
+            "curves": evaluate_curves(crop, small, contestants, ["shuffle"]),
+        }  # fmt: skip
+
+    def test_terminal(self, report: dict[str, Any]) -> None:
+        text = evaltable.terminal(report)
+        lines = text.splitlines()
+        assert "K 6.55 px/D" in lines[1]
+        assert lines[2] == "  data procedural, 2 scenes"
+        rows = {line.split("  ")[1]: line for line in lines[4:7]}
+        assert list(rows) == ["mean depth", "classical", "1.0 m"]
+        assert rows["1.0 m"].endswith(")")
+        assert f"{report['confidence']['classical']['ause']:.3f}" in rows["classical"]
+        assert "MAE D by focus distances shuffled" in text
+
+    def test_markdown(self, report: dict[str, Any]) -> None:
+        text = evaltable.markdown([report])
+        assert text.count("\n| ") == 4
+        assert text.startswith("`crop`, the same camera at a 4x native crop: K 6.55")
+        curves = evaltable.markdown_curves([report])
+        assert curves.splitlines()[2] == "|  | 0 | 1 |"
+        assert f"{report['rows']['classical']['mae_dioptres']:.3f}" in curves
+
+
 @pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "look"
@@ -253,6 +293,7 @@ def test_the_command(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (report,) = json.loads(done.stdout)
+    jsonschema.validate(report, {"$ref": "#/$defs/report", "$defs": SCHEMA["$defs"]})
     assert [curve["name"] for curve in report["curves"]] == ["shuffle", "misalignment"]
     straight, shuffled = report["curves"][0]["points"]
     mae = [point["rows"]["classical"]["mae_dioptres"] for point in (straight, shuffled)]

@@ -10,7 +10,7 @@ import numpy as np
 from edgedepth.bench import trust
 from edgedepth.bench.children import Record
 from edgedepth.bench.crosscheck import AGREEMENT
-from edgedepth.bench.table import markdown_table
+from edgedepth.evaltable import markdown_table
 
 FASTER_THAN_PAPER = 5.0
 SHARE_OF_PEAK = 0.15

@@ -37,7 +37,7 @@ def make_record(measured: Measured, options: Record, accuracy: Record | None = N
         _cell(cell, answers, peaks, measured.checks.get(index))
         for index, (cell, answers) in enumerate(measured.cells)
     ]
-    return _rounded(
+    return rounded(
         {
             "schema": SCHEMA,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -221,14 +221,14 @@ def _warnings(measured: Measured, cells: list[Record]) -> list[str]:
     return found
 
 
-def _rounded(value: Any, digits: int = 7) -> Any:
+def rounded(value: Any, digits: int = 7) -> Any:
     """Floats to a tenth of a microsecond: what is beyond it is noise that fills files."""
     if isinstance(value, float):
         return round(value, digits)
     if isinstance(value, dict):
-        return {key: _rounded(v, digits) for key, v in value.items()}
+        return {key: rounded(v, digits) for key, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(v, digits) for v in value]
+        return [rounded(v, digits) for v in value]
     return value
 
 

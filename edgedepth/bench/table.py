@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edgedepth.bench.accuracy import FIGURES, frontier, points
 from edgedepth.bench.cells import threads_in_words
 from edgedepth.bench.children import Record
+from edgedepth.evaltable import markdown_table
 
 COLUMNS = (
     "model", "runtime", "threads", "way", "p50 ms", "95 % interval", "p90", "p99", "spread",
@@ -264,9 +265,3 @@ def markdown_profile(record: Record) -> str:
             parts.append(f"{found['model']}, {place(found)}, `{signature}`, {total} ms:\n")
             parts += [*markdown_table(PROFILE, profile_rows(kinds)), ""]
     return "\n".join(parts).rstrip()
-
-
-def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table in Markdown."""
-    written = ["| " + " | ".join(line) + " |" for line in (head, *lines)]
-    return [written[0], "|" + "---|" * len(head), *written[1:]]

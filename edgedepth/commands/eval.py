@@ -20,17 +20,6 @@ if TYPE_CHECKING:
     from edgedepth.protocols import Case, Protocol, Stage
 
 CURVE_NAMES = ("frames", "planes", "coc", "misalignment", "noise", "shuffle")
-COLUMNS = (
-    ("mae_dioptres", "MAE D"),
-    ("rmse", "RMSE m"),
-    ("absrel", "AbsRel"),
-    ("delta1", "d1"),
-    ("delta2", "d2"),
-    ("delta3", "d3"),
-    ("mse", "MSE"),
-    ("ssim", "SSIM"),
-    ("psnr", "PSNR"),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +109,7 @@ def eval(
     classical answer's on the same scenes, with its 95 % interval. AUSE says whether confidence
     means something: 0 at best, that of a confidence without meaning is several tenths.
     """
-    from edgedepth import protocols
+    from edgedepth import evaltable, protocols
 
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
@@ -138,7 +127,7 @@ def eval(
     for name in names or tuple(protocols.PROTOCOLS):
         reports.append(_evaluate(protocols.PROTOCOLS[name], contestants, request))
         if not as_json:
-            click.echo(_table(reports[-1]))
+            click.echo(evaltable.terminal(reports[-1]))
     if as_json:
         click.echo(json.dumps(reports, indent=1))
     elif pictures is not None:
@@ -258,44 +247,3 @@ def _write_pictures(
     if report["curves"]:
         pictures[f"{protocol.name}-curves"] = drawn.draw_curves(report["curves"], title)
     drawn.write_all(folder, pictures)
-
-
-def _table(report: dict[str, Any]) -> str:
-    protocol = report["protocol"]
-    planes = " ".join(f"{p:g}" for p in protocol["planes_m"])
-    shuffled = ", focus distances shuffled" if report["shuffled_focus"] else ""
-    lines = [
-        f"{protocol['name']}: {protocol['about']}",
-        f"  K {protocol['coc_px_per_dioptre']:g} px/D at 640x480, planes {planes} m, "
-        f"N={report['frames']}, noise {protocol['noise']:g}{shuffled}",
-        f"  data {report['data']}, {len(report['scenes'])} scenes",
-    ]
-    width = max(len(name) for name in report["rows"]) + 2
-    titles = "".join(f"{title:>9}" for _, title in COLUMNS)
-    lines.append("  " + " " * width + titles + f"{'AUSE':>9}  vs classical")
-    for name, row in report["rows"].items():
-        figures = "".join(f"{row[key]:9.3f}" for key, _ in COLUMNS)
-        confidence = report["confidence"].get(name)
-        ause = f"{confidence['ause']:9.3f}" if confidence else f"{'-':>9}"
-        lines.append(
-            f"  {name:{width}}{figures}{ause}  {_versus(report['gains'].get(name))}".rstrip()
-        )
-    lines += [text for curve in report["curves"] for text in _curve_lines(curve, width)]
-    return "\n".join(lines) + "\n"
-
-
-def _versus(gain: dict[str, float] | None) -> str:
-    if gain is None:
-        return ""
-    change, low, high = (100 * gain[key] for key in ("change", "low", "high"))
-    return f"{change:+.0f} % ({low:+.0f} to {high:+.0f})"
-
-
-def _curve_lines(curve: dict[str, Any], width: int) -> list[str]:
-    points = curve["points"]
-    values = "".join(f"{point['value']:9g}" for point in points)
-    lines = ["", f"  MAE D by {curve['label']}", "  " + " " * width + values]
-    for name in points[0]["rows"]:
-        errors = "".join(f"{point['rows'][name]['mae_dioptres']:9.3f}" for point in points)
-        lines.append(f"  {name:{width}}{errors}")
-    return lines

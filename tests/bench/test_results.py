@@ -32,6 +32,11 @@ make_results = load_script()
 def test_committed_results_keep_the_schema() -> None:
     for path in RESULTS:
         jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+    for name in ("trust", "eval"):
+        path = ROOT / "docs" / "results" / f"{name}.json"
+        schema = json.loads((ROOT / "docs" / "schemas" / f"{name}.schema.json").read_text())
+        if path.exists():
+            jsonschema.validate(json.loads(path.read_text()), schema)
 
 
 def test_there_are_pages_to_fill() -> None:
