@@ -61,10 +61,13 @@ def make_page(
 
 @contextlib.contextmanager
 def serving(
-    resources: Resources, certificate: tuple[Path, Path] | None = None, port: int = 0
+    resources: Resources,
+    certificate: tuple[Path, Path] | None = None,
+    port: int = 0,
+    host: str = "127.0.0.1",
 ) -> Iterator[str]:
     """The page's address while a thread serves it."""
-    with listening(resources, "127.0.0.1", port, certificate) as server:
+    with listening(resources, host, port, certificate) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

@@ -36,6 +36,9 @@ MOST_SHARE_WEBGPU = 0.001
 
 
 PHONE = (360, 740)
+NETWORK_NAME = "computer.test"
+"""A name under which the browser finds this machine and does not take it for itself."""
+
 Served = tuple[str, dict[str, Any], NDArray[np.float32]]
 """A page's address, its scene and Python's dioptres."""
 
@@ -72,7 +75,9 @@ def one_level(model: ModelFile) -> float:
 
 @pytest.fixture(scope="module")
 def wasm() -> Iterator[Browser]:
-    with open_browser(*WITHOUT_GPU) as browser:
+    with open_browser(
+        *WITHOUT_GPU, f"--host-resolver-rules=MAP {NETWORK_NAME} 127.0.0.1"
+    ) as browser:
         browser.phone(*PHONE)
         yield browser
 
@@ -233,6 +238,24 @@ def test_opens_without_a_network(
     with serving(resources, port=urlsplit(address).port or 0):
         finished(wasm, address)
         assert fact(wasm, "model").startswith("float.tflite")
+
+
+def test_plain_http_over_the_network(
+    runtime: Resources, models: Path, good_sweep: Path, wasm: Browser
+) -> None:
+    """No secure context: no threads and no service worker, but the depth is the same."""
+    resources, _, result = make_page(
+        runtime, good_sweep, [read_model_file(models / "float.tflite")]
+    )
+    with serving(resources, host="0.0.0.0") as address:
+        finished(wasm, address.replace("localhost", NETWORK_NAME))
+        wasm.wait_for("document.body.dataset.kept")
+        found = page_depth(wasm, result.raw.dioptres)
+    assert wasm.evaluate("isSecureContext") is False
+    np.testing.assert_allclose(found, result.raw.dioptres, atol=1e-4)
+    assert fact(wasm, "backend") == "wasm (1 thread)"
+    assert "as long as it stays open" in fact(wasm, "offline")
+    assert wasm.evaluate("document.getElementById('run').options[0].disabled")
 
 
 @pytest.mark.slow

@@ -80,7 +80,8 @@ function present({ run, map, ...outcome }) {
   const dioptres = map.values.map((value, i) => (sure[i] < least ? NaN : value));
   if (!page.viewer.map) page.viewer.part("show").value = "depth";
   page.viewer.setMap({ width: map.width, height: map.height, dioptres, confidence: sure });
-  const where = run.accelerator === "webgpu" ? page.adapter : `${outcome.threads} threads`;
+  const threads = `${outcome.threads} thread${outcome.threads === 1 ? "" : "s"}`;
+  const where = run.accelerator === "webgpu" ? page.adapter : threads;
   const ms = (time) => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
   facts({
     backend: `${run.accelerator === "webgpu" ? "WebGPU" : "wasm"} (${where})`,
