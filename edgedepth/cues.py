@@ -7,6 +7,10 @@ over the frames follow by ``m += weight * (x_i - m)``. A frame therefore carries
 RGB, planes of ``s_i - log sum exp`` at several gains and window sizes. They stay in a narrow
 range whatever the texture and the camera, which is what an 8-bit input can hold.
 
+A softmax interpolates between planes at one contrast only; where texture is strong it snaps to
+them. Two more planes hold the vertex of the parabola through the log energies around the
+sharpest frame so far, the classical interpolation.
+
 Log energy is smoothed along the edges of the sweep's first frame before it is compared (cost
 volume filtering, Hosni et al. 2013): where there is no texture all frames are alike and the
 neighbours decide.
@@ -34,6 +38,8 @@ SMOOTHING_PX = 0.8
 HALF_SIZE_WEIGHT = 0.5
 GUIDE_EPSILON = 1e-3
 
+MIN_STEP, MIN_CURVATURE = 1e-3, 1e-6
+
 NATIVE, COARSE = 0, 1
 """Focus energies of a frame: at the cue image's size and half of it together, and at a quarter."""
 
@@ -54,18 +60,26 @@ class Cue:
     radius: int
     gain: float
 
+    @property
+    def smoothing(self) -> tuple[int, int, int]:
+        """What its log energy has in common with other planes'."""
+        return self.energy, self.window, self.radius
+
 
 CUES = (
-    Cue(NATIVE, 7, 8, 40.0),
     Cue(NATIVE, 7, 8, 12.0),
-    Cue(NATIVE, 15, 16, 80.0),
+    Cue(NATIVE, 7, 8, 4.0),
+    Cue(NATIVE, 15, 16, 60.0),
     Cue(NATIVE, 3, 4, 20.0),
     Cue(COARSE, 3, 8, 20.0),
 )
+VERTICES = (CUES[0], CUES[2])
+"""Whose log energies the parabola planes are taken from."""
+
 LEVEL = CUES[0]
 """Its smoothed log energy is the last plane: how much texture there is at all."""
 
-CUE_PLANES = len(CUES) + 1
+CUE_PLANES = len(CUES) + len(VERTICES) + 1
 
 
 def modified_laplacian(gray: Plane) -> Plane:
@@ -117,19 +131,23 @@ class Evidence:
         self._filters = {r: GuidedFilter(guide, r, GUIDE_EPSILON) for r in radii}
         self._first: Plane | None = None
         self._before: list[Plane] = []
+        self._vertices = [RunningVertex() for _ in VERTICES]
 
-    def add(self, energy: Plane, valid: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
+    def add(
+        self, energy: Plane, position: float, valid: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.uint8]:
         """Planes of the next frame.
 
         Args:
             energy: (h, w, 2), see :func:`focus_energy`.
+            position: of the frame's focus in the sweep's range, 0 to 1.
             valid: bool (h, w), false where the frame has no picture: there it says nothing, and
                 later frames are compared as if it were not there.
 
         Returns:
             uint8 (h, w, ``CUE_PLANES``): evidence from -``EVIDENCE_LIMIT`` (0) to
-            +``EVIDENCE_LIMIT`` (255), everywhere 255 in the first frame; then the level of log
-            energy, from the floor (0) to 1 (255).
+            +``EVIDENCE_LIMIT`` (255), everywhere 255 in the first frame; the vertices so far,
+            positions from 0 (0) to 1 (255); the level of log energy, from the floor (0) to 1 (255).
         """
         if valid is not None and self._first is not None:
             energy = np.where(valid[..., None], energy, self._first)
@@ -139,7 +157,7 @@ class Evidence:
         smooth = self._smooth_logs(energy)
         planes = []
         for index, cue in enumerate(CUES):
-            score = np.float32(cue.gain) * smooth[cue.energy, cue.window, cue.radius]
+            score = np.float32(cue.gain) * smooth[cue.smoothing]
             if first:
                 self._before.append(score)
                 planes.append(np.full(score.shape, 255, np.uint8))
@@ -151,20 +169,65 @@ class Evidence:
                 planes[-1][~valid] = 0
                 both = np.where(valid, both, self._before[index])
             self._before[index] = both
-        level = smooth[LEVEL.energy, LEVEL.window, LEVEL.radius]
+        for cue, vertex in zip(VERTICES, self._vertices, strict=True):
+            planes.append(_byte(vertex.add(smooth[cue.smoothing], position, valid)))
+        level = smooth[LEVEL.smoothing]
         planes.append(_byte(1 - level / np.float32(np.log(ENERGY_FLOOR))))
         return np.stack(planes, axis=-1)
 
     def _smooth_logs(self, energy: Plane) -> dict[tuple[int, int, int], Plane]:
         smooth: dict[tuple[int, int, int], Plane] = {}
         for cue in CUES:
-            key = cue.energy, cue.window, cue.radius
-            if key not in smooth:
+            if cue.smoothing not in smooth:
                 plane = np.ascontiguousarray(energy[..., cue.energy])
                 averaged = cv2.boxFilter(plane, -1, (cue.window, cue.window))
                 logs = cv2.log(averaged + np.float32(ENERGY_FLOOR))
-                smooth[key] = self._filters[cue.radius](logs)
+                smooth[cue.smoothing] = self._filters[cue.radius](logs)
         return smooth
+
+
+class RunningVertex:
+    """Depth from focus so far: where log energy peaks, by the parabola through three frames.
+
+    Frames come in the order of their focus, from either end. Until the frame after it is there,
+    the sharpest frame's own position stands.
+    """
+
+    def __init__(self) -> None:
+        self._frames: list[tuple[float, Plane]] = []
+        self._best: Plane | None = None
+        self._newest_is_best: NDArray[np.bool_] | None = None
+        self._vertex: Plane | None = None
+
+    def add(self, logs: Plane, position: float, valid: NDArray[np.bool_] | None) -> Plane:
+        """(h, w) position of the peak after one more frame."""
+        x = np.float32(position)
+        if self._best is None or self._vertex is None or self._newest_is_best is None:
+            self._best = logs
+            self._vertex = np.full(logs.shape, x)
+            self._newest_is_best = np.ones(logs.shape, bool)
+        else:
+            known = True if valid is None else valid
+            if len(self._frames) == 2:
+                self._refine(logs, x, known)
+            self._newest_is_best = (logs > self._best) & known
+            self._best = np.where(self._newest_is_best, logs, self._best)
+            self._vertex = np.where(self._newest_is_best, x, self._vertex)
+        self._frames = [*self._frames[-1:], (float(x), logs)]
+        return self._vertex
+
+    def _refine(self, y2: Plane, x2: np.float32, known: NDArray[np.bool_] | bool) -> None:
+        """Put the parabola's vertex where the frame before this one is the sharpest of three."""
+        (x0, y0), (x1, y1) = self._frames
+        if min(abs(x1 - x0), abs(float(x2) - x1)) < MIN_STEP:
+            return
+        slope0 = (y1 - y0) / np.float32(x1 - x0)
+        slope1 = (y2 - y1) / np.float32(x2 - x1)
+        curvature = (slope1 - slope0) / np.float32(x2 - x0)
+        peaks = self._newest_is_best & (y1 > y2) & (curvature < -MIN_CURVATURE) & known
+        curvature = np.where(peaks, curvature, np.float32(-1))
+        vertex = np.float32((x0 + x1) / 2) - slope0 / (2 * curvature)
+        self._vertex = np.where(peaks, vertex, self._vertex)
 
 
 def _byte(share: Plane) -> NDArray[np.uint8]:

@@ -197,12 +197,15 @@ class Packer:
         self.height, self.width, self.cues = height, width, cues
         self._evidence: Evidence | None = None
 
-    def add(self, cue_rgb: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+    def add(
+        self, cue_rgb: NDArray[np.uint8], valid: NDArray[np.bool_] | None, position: float = 0.0
+    ) -> NDArray[np.uint8]:
         """The next frame's planes as bytes (value / 255 in [0, 1]).
 
         Args:
             cue_rgb: (r height, r width, 3) cue image.
             valid: its mask, None if all valid.
+            position: of the frame's focus in the sweep's range; only the cues want it.
 
         Returns:
             uint8 (height, width, 3 + ``CUE_PLANES``), or (height, width, 3) without cues.
@@ -214,6 +217,7 @@ class Packer:
             self._evidence = Evidence(brightness(rgb))
         planes = self._evidence.add(
             focus_energy(cue_rgb, self.height, self.width),
+            position,
             whole_pixels(valid, self.height, self.width),
         )
         return np.concatenate([rgb, planes], axis=-1)
@@ -252,11 +256,15 @@ def model_inputs(stack: FocalStack, spec: ModelSpec) -> ModelInputs:
     """
     fit = Fit.of(stack.size, (spec.height, spec.width))
     packer = Packer(spec.height, spec.width, cues=spec.cue_planes > 0)
-    packed = [packer.add(*fit.to_cue_image(f.rgb, f.valid)) for f in stack.frames]
+    focus = encode_focus(stack.focus_dioptres, spec)
+    packed = [
+        packer.add(*fit.to_cue_image(f.rgb, f.valid), float(position))
+        for f, position in zip(stack.frames, focus, strict=True)
+    ]
     sweep = SweepRange.of(stack.focus_dioptres)
     return ModelInputs(
         frames=np.stack(packed),
-        focus=encode_focus(stack.focus_dioptres, spec),
+        focus=focus,
         optics=sweep.optics(fit.cue_coc(stack.coc_px_per_dioptre)),
         sweep=sweep,
         fit=fit,

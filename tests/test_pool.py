@@ -62,7 +62,7 @@ def test_packing_keeps_the_grid_and_marks_the_unknown(sample):
     assert packed.rgb.shape == (6, 32, 48, 3)
     assert packed.energy is not None
     assert packed.energy.shape == (6, 32, 48, 2)
-    assert frame_planes(packed).shape == (6, 32, 48, SPEC.channels)
+    assert frame_planes(packed, SPEC).shape == (6, 32, 48, SPEC.channels)
     assert packed.inverse_depth.shape == packed.valid.shape == (32, 48)
     assert not packed.valid[:9].any()
     assert np.all(packed.inverse_depth[~packed.valid] == 0)
@@ -75,7 +75,7 @@ def test_the_paper_gets_the_sharp_picture_first(sample):
     square = random_stack(Recipe(height=80, width=80, frames=4), 1, [open_source("procedural")])
     packed = pack(square, PAPER, 80, 80)
     assert packed.energy is None
-    assert frame_planes(packed).shape == (5, 80, 80, 3)
+    assert frame_planes(packed, PAPER).shape == (5, 80, 80, 3)
     np.testing.assert_array_equal(packed.rgb[0], square.sharp)
     rng = np.random.default_rng(0)
     assert np.array_equal(vary(packed, 2, PAPER, rng).focus_dioptres[:1], [0])

@@ -217,8 +217,8 @@ def test_golden_pictures(name: str) -> None:
     assert fit.cue_coc(case["k"]) == pytest.approx(case["cue_coc"])
     packer = preprocess.Packer(*fit.model)
     packed = [
-        packer.add(*fit.to_cue_image(rgb, None if index == 0 else valid))
-        for index, rgb in enumerate(pictures)
+        packer.add(*fit.to_cue_image(rgb, valid if index else None), position)
+        for index, (rgb, position) in enumerate(zip(pictures, VECTORS["positions"], strict=True))
     ]
     golden = np.load(GOLDEN / f"{name}_packed.npy")
     assert np.abs(np.stack(packed).astype(int) - golden).max() <= 1

@@ -428,14 +428,19 @@ def vary(stack: PackedStack, count: int, spec: ModelSpec, rng: np.random.Generat
     return stack.picked(chosen, down, across)
 
 
-def frame_planes(stack: PackedStack) -> NDArray[np.uint8]:
+def frame_planes(stack: PackedStack, spec: ModelSpec) -> NDArray[np.uint8]:
     """(N, h, w, C) planes of a stack's frames in their order."""
     if stack.energy is None or stack.frame_valid is None:
         return stack.rgb
     evidence = Evidence(preprocess.brightness(stack.rgb[0]))
     cues = [
-        evidence.add(energy.astype(np.float32), None if valid.all() else valid)
-        for energy, valid in zip(stack.energy, stack.frame_valid, strict=True)
+        evidence.add(energy.astype(np.float32), float(position), None if valid.all() else valid)
+        for energy, position, valid in zip(
+            stack.energy,
+            preprocess.encode_focus(stack.focus_dioptres, spec),
+            stack.frame_valid,
+            strict=True,
+        )
     ]
     return np.concatenate([stack.rgb, np.stack(cues)], axis=-1)
 
@@ -447,7 +452,7 @@ def assemble(stacks: list[PackedStack], spec: ModelSpec) -> Batch:
         for s in stacks
     ]
     return Batch(
-        np.stack([frame_planes(s) for s in stacks]),
+        np.stack([frame_planes(s, spec) for s in stacks]),
         np.stack([preprocess.encode_focus(s.focus_dioptres, spec) for s in stacks]),
         np.stack([r.optics(s.cue_coc) for r, s in zip(ranges, stacks, strict=True)]),
         np.array([r.low for r in ranges], np.float32),

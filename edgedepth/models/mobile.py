@@ -4,8 +4,8 @@ Per frame: a separable-convolution encoder at 1/2 .. 1/16, conditioned on the fr
 and the sweep's optics; gates ("is this frame sharper here than all before it?") that start
 out as the focus evidence of the cue planes; running means of the focus position under these
 gates, which equal a softmax over the frames; skip features under a running maximum; a
-convolutional LSTM at 1/16. After the last frame the decoder blends the means and corrects
-what focus alone cannot tell.
+convolutional LSTM at 1/16. After the last frame the decoder blends the means and the vertices
+of the classical method, and corrects what focus alone cannot tell.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgedepth.cues import CUE_PLANES, CUES, EVIDENCE_LIMIT
+from edgedepth.cues import CUE_PLANES, CUES, EVIDENCE_LIMIT, VERTICES
 from edgedepth.models.backend import keras, tf
 from edgedepth.models.layers import (
     CELL,
@@ -41,17 +41,20 @@ from edgedepth.spec import ModelSpec
 C2, C4, C8, C16 = 16, 24, 48, 64
 """Channels at 1/2, 1/4, 1/8 and 1/16 of the input size."""
 
-UNITS = 48
+UNITS = 44
 """Channels of the convolutional LSTM at 1/16."""
 
-CONTEXT = 112
+CONTEXT = 96
 """Channels of the decoder's context at 1/16, run once per sweep."""
 
 HEADS = len(CUES)
 """Running means of the focus position; each starts from the evidence of one cue plane."""
 
-BASE_HEAD = 2
-"""Head that the untrained network answers with."""
+SOURCES = HEADS + len(VERTICES)
+"""Positions that the answer is blended from: the means, and the parabolas' vertices."""
+
+START = np.array([1, 0, 1, 0, 0, 1, 1], np.float32) / 4
+"""How the untrained network blends them."""
 
 SCORE: Range = (-EVIDENCE_LIMIT, EVIDENCE_LIMIT * 127 / 128)
 """A gate's logit is kept within this: sigmoid changes little beyond."""
@@ -88,18 +91,19 @@ class RunningMeans(keras.layers.Layer):
         self.faded, self.largest = FakeQuant(mode, SIGMOID), Maximum(mode, SIGMOID)
 
     def call(
-        self, scores: Tensor, focus: Tensor, means: Tensor, peaks: Tensor | None
+        self, scores: Tensor, focus: Tensor, means: Tensor | None, peaks: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """(means, peaks) after one more frame.
 
         Args:
-            scores: (B, h, w, HEADS) logits of the newest frame's weight.
-            focus: (B, 1, 1, 1) its position.
-            means, peaks: of the frames before; at the first frame means is its focus, peaks None.
+            scores: (B, h, w, heads) logits of the newest frame's weight.
+            focus: (B, 1, 1, 1) its position, or one per pixel and head.
+            means, peaks: of the frames before, None where there is none.
         """
         new = self.new(tf.sigmoid(scores))
         old = self.old(1 - new)
-        means = self.mean(self.kept(old * means) + self.added(new * focus))
+        added = self.added(new * focus)
+        means = added if means is None else self.mean(self.kept(old * means) + added)
         peaks = new if peaks is None else self.largest(self.faded(old * peaks), new)
         return means, peaks
 
@@ -135,6 +139,9 @@ class MobileNetwork(FocalNetwork):
         )
 
         self.combine = RunningMeans(mode)
+        self.vertex = Conv(mode, len(VERTICES), 2, 2, norm=False, out=UNIT)
+        self.vertex_score = Conv(mode, len(VERTICES), 1, norm=False, out=SCORE)
+        self.follow = RunningMeans(mode)
         self.sharpest = Maximum(mode, RELU6)
         self.context = [
             Separable(mode, UNITS, CONTEXT),
@@ -151,8 +158,8 @@ class MobileNetwork(FocalNetwork):
         self.join2 = Sum(mode, 4, activation=relu6, out=RELU6)
         self.decode2 = [Separable(mode, C2, C2), Separable(mode, C2, C2)]
 
-        self.difference = Conv(mode, HEADS - 1, 1, norm=False, bias=False)
-        self.mix = Conv(mode, HEADS - 1, 1, norm=False, activation=tf.tanh, before=CELL, out=TANH)
+        self.difference = Conv(mode, SOURCES, 1, norm=False, bias=False)
+        self.mix = Conv(mode, SOURCES, 1, norm=False, activation=tf.tanh, before=CELL, out=TANH)
         self.mixed = FakeQuant(mode)
         self.base = Conv(mode, 1, 1, norm=False)
         self.blend = Conv(mode, 1, 1, norm=False, bias=False)
@@ -173,15 +180,16 @@ class MobileNetwork(FocalNetwork):
         self.cue_score.load(kernel, np.full(HEADS, -EVIDENCE_LIMIT, np.float32))
         for layer in (self.scores2, self.scores4, self.scores8, self.residual, self.mix):
             layer.kernel.assign(layer.kernel * 0.05)
-        others = [head for head in range(HEADS) if head != BASE_HEAD]
-        difference = np.zeros((1, 1, HEADS, HEADS - 1), np.float32)
-        difference[0, 0, BASE_HEAD] = -1
-        difference[0, 0, others, range(HEADS - 1)] = 1
-        self.difference.load(difference, None)
-        first = np.zeros((1, 1, HEADS, 1), np.float32)
-        first[0, 0, BASE_HEAD] = 1
-        self.base.load(first, None)
-        self.blend.load(np.ones((1, 1, HEADS - 1, 1), np.float32), None)
+        kernel = np.zeros(self.vertex.kernel.shape, np.float32)
+        for vertex in range(len(VERTICES)):
+            kernel[:, :, 3 + HEADS + vertex, vertex] = 1 / kernel[:, :, 0, 0].size
+        self.vertex.load(kernel, np.zeros(len(VERTICES), np.float32))
+        always = np.full(len(VERTICES), EVIDENCE_LIMIT, np.float32)
+        self.vertex_score.load(self.vertex_score.kernel.numpy() * 0.05, always)
+        self.base.load(START.reshape(1, 1, SOURCES, 1), None)
+        difference = np.eye(SOURCES, dtype=np.float32) - START[:, None]
+        self.difference.load(difference[None, None], None)
+        self.blend.load(np.ones((1, 1, SOURCES, 1), np.float32), None)
 
     def state_spec(self) -> dict[str, StateTensor]:
         h, w = self.spec.height, self.spec.width
@@ -193,12 +201,13 @@ class MobileNetwork(FocalNetwork):
             "state_skip8": StateTensor((1, h // 8, w // 8, C8), RELU6),
             "state_means": StateTensor((1, h // 2, w // 2, HEADS), UNIT, FIRST_FOCUS),
             "state_peaks": StateTensor((1, h // 2, w // 2, HEADS), SIGMOID),
+            "state_vertices": StateTensor((1, h // 2, w // 2, len(VERTICES)), UNIT),
         }
 
-    def _encode(
-        self, frames: Tensor, condition: Tensor, training: bool
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """(skip2, skip4, skip8, features16, scores) of frames (B, H, W, C), condition (B, 4)."""
+    def _encode(self, frames: Tensor, condition: Tensor, training: bool) -> tuple[Tensor, ...]:
+        """Of frames (B, H, W, C) under condition (B, 4): skip2, skip4, skip8, features16, scores,
+        vertices and their scores.
+        """
         frames = self.frame_quant(frames)
         condition = self.condition_hidden(self.condition_quant(condition), training=training)
         bias = tf.reshape(self.condition(condition, training=training), (-1, 1, 1, C2))
@@ -219,15 +228,17 @@ class MobileNetwork(FocalNetwork):
             ],
             training=training,
         )
+        vertices = self.vertex(frames, training=training)
+        trust = self.vertex_score(x2, training=training)
         if not self.quantized:  # there the grid clips
-            scores = tf.clip_by_value(scores, *SCORE)
-        return x2, x4, x8, x16, scores
+            scores, trust = (tf.clip_by_value(x, *SCORE) for x in (scores, trust))
+        return x2, x4, x8, x16, scores, vertices, trust
 
     def _decode(
         self,
         skips: tuple[Tensor, Tensor, Tensor],
         hidden: Tensor,
-        means: Tensor,
+        sources: Tensor,
         peaks: Tensor,
         training: bool,
     ) -> dict[str, Tensor]:
@@ -235,12 +246,12 @@ class MobileNetwork(FocalNetwork):
         kw = {"training": training}
         y = run(self.context, hidden, training)
         y = self.decode8(self.join8([double(self.up8(y, **kw)), skip8], **kw), **kw)
-        pooled_means, pooled_peaks = (tf.nn.avg_pool2d(t, 2, 2, "SAME") for t in (means, peaks))
+        pooled, pooled_peaks = (tf.nn.avg_pool2d(t, 2, 2, "SAME") for t in (sources, peaks))
         y = self.join4(
             [
                 double(self.up4(y, **kw)),
                 skip4,
-                self.focus4(pooled_means, **kw),
+                self.focus4(pooled, **kw),
                 self.peak4(pooled_peaks, **kw),
             ],
             **kw,
@@ -250,15 +261,15 @@ class MobileNetwork(FocalNetwork):
             [
                 double(self.up2(y, **kw)),
                 self.skip2(skip2, **kw),
-                self.focus2(means, **kw),
+                self.focus2(sources, **kw),
                 self.peak2(peaks, **kw),
             ],
             **kw,
         )
         y = run(self.decode2, y, training)
-        mixed = self.mixed(self.mix(y, **kw) * self.difference(means, **kw), **kw)
+        mixed = self.mixed(self.mix(y, **kw) * self.difference(sources, **kw), **kw)
         position = self.position(
-            [self.base(means, **kw), self.blend(mixed, **kw), self.residual(y, **kw)], **kw
+            [self.base(sources, **kw), self.blend(mixed, **kw), self.residual(y, **kw)], **kw
         )
         return {
             "inverse_depth": double(position),
@@ -270,12 +281,13 @@ class MobileNetwork(FocalNetwork):
     ) -> dict[str, Tensor]:
         focus = self.condition_quant(focus)
         condition = tf.concat([focus, self.condition_quant(optics)], -1)
-        x2, x4, x8, x16, scores = self._encode(frame, condition, False)
+        x2, x4, x8, x16, scores, vertices, trust = self._encode(frame, condition, False)
         before = None if state is None else (state["state_h"], state["state_c"])
         hidden, cell = self.cell(x16, before)
         position = tf.reshape(focus, (1, 1, 1, 1))
         if state is None:
             means, peaks = self.combine(scores, position, position, None)
+            vertices, _ = self.follow(trust, vertices, None, None)
         else:
             x2 = self.sharpest(state["state_skip2"], x2)
             x4 = self.sharpest(state["state_skip4"], x4)
@@ -283,6 +295,7 @@ class MobileNetwork(FocalNetwork):
             means, peaks = self.combine(
                 scores, position, state["state_means"], state["state_peaks"]
             )
+            vertices, _ = self.follow(trust, vertices, state["state_vertices"], None)
         return {
             "state_h": hidden,
             "state_c": cell,
@@ -291,13 +304,14 @@ class MobileNetwork(FocalNetwork):
             "state_skip8": x8,
             "state_means": means,
             "state_peaks": peaks,
+            "state_vertices": vertices,
         }
 
     def decode(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         return self._decode(
             (state["state_skip2"], state["state_skip4"], state["state_skip8"]),
             state["state_h"],
-            state["state_means"],
+            tf.concat([state["state_means"], state["state_vertices"]], -1),
             state["state_peaks"],
             False,
         )
@@ -309,7 +323,7 @@ class MobileNetwork(FocalNetwork):
         if not batch or not count:
             raise ValueError("forward needs a known batch size and at least one frame")
         condition = tf.concat([focus[..., None], tf.repeat(optics[:, None, :], count, axis=1)], -1)
-        x2, x4, x8, x16, scores = (
+        x2, x4, x8, x16, scores, vertices, trust = (
             tf.reshape(x, (batch, count, *x.shape[1:]))
             for x in self._encode(
                 tf.reshape(frames, (batch * count, *frames.shape[2:])),
@@ -319,14 +333,15 @@ class MobileNetwork(FocalNetwork):
         )
         positions = tf.reshape(self.condition_quant(focus), (batch, count, 1, 1, 1))
         means, peaks = positions[:, 0], None
-        state = None
+        followed = state = None
         for index in range(count):
             state = self.cell(x16[:, index], state, training=training)
             means, peaks = self.combine(scores[:, index], positions[:, index], means, peaks)
+            followed, _ = self.follow(trust[:, index], vertices[:, index], followed, None)
         outputs = self._decode(
             tuple(tf.reduce_max(x, axis=1) for x in (x2, x4, x8)),  # type: ignore[arg-type]
             state[0],  # type: ignore[index]
-            means,
+            tf.concat([means, followed], -1),
             peaks,
             training,
         )

@@ -17,6 +17,7 @@ from edgedepth.convert import flatbuffer, metadata
 from edgedepth.convert.flatbuffer import text
 from edgedepth.convert.graph import layer_of
 from edgedepth.convert.running import Session
+from edgedepth.cues import CUE_PLANES
 from edgedepth.errors import UserError
 from edgedepth.spec import METADATA_NAME, SCHEMA, ModelSpec
 from tests.capture.tiny_model import tiny_spec
@@ -132,7 +133,7 @@ def test_converted_file_has_the_contract_s_tensors(converted: Callable[[str], by
     assert set(session.outputs("encode_step")) == set(session.inputs("decode")) == states
     for name in ("infer", "decode"):
         assert set(session.outputs(name)) == {"inverse_depth", "confidence"}
-    assert session.inputs("infer")["frame_0"].shape == (1, 32, 48, 9)
+    assert session.inputs("infer")["frame_0"].shape == (1, 32, 48, 3 + CUE_PLANES)
     assert session.inputs("infer")["focus"].shape == (1, 3)
     assert {t.dtype.name for s in session.signatures for t in session.inputs(s).values()} == {
         "int8"

@@ -4,8 +4,8 @@
 
 ``preprocess.json`` holds the sweeps and, per case, the geometry; ``NAME_pictures.npy`` is a
 sweep of pictures (uint8 N, H, W, 3), ``NAME_valid.npy`` the mask of all but the first where they
-have one, ``NAME_packed.npy`` the model's planes (uint8 N, h, w, C). Bytes may differ by 1 between
-implementations of area averaging.
+have one, ``NAME_packed.npy`` the model's planes (uint8 N, h, w, C) of the frames at the positions
+in the JSON. Bytes may differ by 1 between implementations of area averaging.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ PICTURES = {
     "turned": (70, 50),
     "enlarged": (20, 26),
 }
+POSITIONS = (0.0, 0.375, 1.0)
 MASKED = ("letterboxed", "turned")
 
 SWEEPS = {
@@ -74,7 +75,10 @@ def pictures(height: int, width: int, seed: int) -> NDArray[np.uint8]:
 def pack(fit: Fit, sweep: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
     packer = Packer(*fit.model)
     return np.stack(
-        [packer.add(*fit.to_cue_image(p, valid if i else None)) for i, p in enumerate(sweep)]
+        [
+            packer.add(*fit.to_cue_image(p, valid if i else None), position)
+            for i, (p, position) in enumerate(zip(sweep, POSITIONS, strict=True))
+        ]
     )
 
 
@@ -100,6 +104,7 @@ def sweep(focus: list[float]) -> dict[str, Any]:
 def record() -> dict[str, Any]:
     """Everything that goes into ``preprocess.json``."""
     return {
+        "positions": POSITIONS,
         "sweeps": {name: sweep(focus) for name, focus in SWEEPS.items()},
         "cases": {
             name: {**geometry(size), "masked": name in MASKED} for name, size in PICTURES.items()
