@@ -48,7 +48,7 @@ def write_png(path: Path, picture: Picture) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    done, data = cv2.imencode(".png", picture)
+    done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     temporary = path.with_name(f".{path.name}.part")
     try:
         if not done:

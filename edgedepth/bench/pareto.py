@@ -10,6 +10,7 @@ from edgedepth.bench.children import Record
 from edgedepth.bench.drawing import (
     BOX,
     DOTS,
+    FONT,
     GRID,
     MEDIAN,
     RIGHT,
@@ -26,6 +27,7 @@ HEIGHT = 560
 LEFT, BOTTOM = 90, HEIGHT - 60
 ROOM = 1.15
 _LARGEST_PX, _SMALLEST_PX = 22, 5
+_LABEL_SIZE = 0.45
 BASELINES = ("mean depth", "classical")
 
 
@@ -60,11 +62,19 @@ def draw_pareto(record: Record) -> Picture:
     line = np.array([at(p.seconds, p.mae_dioptres) for p in best], np.int32)
     cv2.polylines(picture, [line], False, MEDIAN, 1, cv2.LINE_AA)
     largest = max(p.size_bytes for p in found)
-    for point in found:
+    for number, point in enumerate(found):
         centre = at(point.seconds, point.mae_dioptres)
         radius = max(_SMALLEST_PX, round(_LARGEST_PX * (point.size_bytes / largest) ** 0.5))
         cv2.circle(picture, centre, radius, DOTS, -1, cv2.LINE_AA)
         cv2.circle(picture, centre, radius, MEDIAN if point in best else BOX, 2, cv2.LINE_AA)
         label = f"{point.name.removesuffix('.tflite')}, {point.size_bytes / 1e3:.0f} kB"
-        put_text(picture, label, (centre[0] + radius + 6, centre[1] + 5), 0.45)
+        _label(picture, label, centre, radius, above=number % 2 == 0)
     return picture
+
+
+def _label(picture: Picture, text: str, centre: tuple[int, int], radius: int, above: bool) -> None:
+    """Over or under a dot, wholly inside the picture: neighbours alternate."""
+    width = cv2.getTextSize(text, FONT, _LABEL_SIZE, 1)[0][0]
+    x = min(max(LEFT, centre[0] - width // 2), WIDTH - RIGHT // 2 - width)
+    y = centre[1] - radius - 10 if above else centre[1] + radius + 20
+    put_text(picture, text, (x, y), _LABEL_SIZE)
