@@ -21,7 +21,7 @@ from tests.browser import WITHOUT_GPU, open_browser  # noqa: E402
 from tests.serve.conftest import make_page, serving  # noqa: E402
 
 SAMPLE = ROOT / "edgedepth" / "samples" / "desk"
-SCREEN = (360, 740)
+SCREEN = (360, 590)
 
 
 def main() -> None:
