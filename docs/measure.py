@@ -15,10 +15,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -221,19 +222,28 @@ def main() -> None:
     if given.rounds:
         effort = replace(effort, rounds=given.rounds)
     given.out.mkdir(parents=True, exist_ok=True)
-    shipped = [read_model_file(path) for path in shipped_models()]
-    shipped.sort(key=lambda model: FIRST.index(model.spec.precision))
-    parts = given.only or PARTS
-    if "bench" in parts:
-        with tempfile.TemporaryDirectory() as folder:
-            paper = paper_models(given.paper_run, Path(folder))
-            run_bench(shipped, paper, effort, given.out)
-    if "trust" in parts:
-        run_trust(shipped, effort, given.out)
-    if "eval" in parts:
-        run_eval(shipped, effort, given.out)
+    with tempfile.TemporaryDirectory(prefix="edgedepth-measure-") as folder:
+        measure_all(given.only or PARTS, effort, given.paper_run, Path(folder), given.out)
     if given.out.resolve() == RESULTS:
         subprocess.run([sys.executable, str(ROOT / "docs" / "make_results.py")], check=True)
+
+
+def measure_all(
+    parts: Sequence[str], effort: Effort, paper_run: Path, folder: Path, out: Path
+) -> None:
+    """Measure copies of the shipped models, so that all parts see the same ones.
+
+    Args:
+        folder: for copies and converted files.
+    """
+    shipped = [read_model_file(shutil.copy(path, folder)) for path in shipped_models()]
+    shipped.sort(key=lambda model: FIRST.index(model.spec.precision))
+    if "bench" in parts:
+        run_bench(shipped, paper_models(paper_run, folder), effort, out)
+    if "trust" in parts:
+        run_trust(shipped, effort, out)
+    if "eval" in parts:
+        run_eval(shipped, effort, out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,124 @@
+"""docs/measure.py, which measures what the documentation claims."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import jsonschema
+import numpy as np
+import pytest
+
+from edgedepth.bench.measure import steps
+from edgedepth.capture.modelfile import read_model_file
+from edgedepth.protocols import PROTOCOLS
+from tests.capture.tiny_model import build, tiny_spec
+from tests.conftest import ROOT
+
+SCRIPT = ROOT / "docs" / "measure.py"
+
+
+def load_script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("measure_script", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["measure_script"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+script = load_script()
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        (ROOT / "docs" / "schemas" / f"{name}.schema.json").read_text()
+    )
+    return found
+
+
+@pytest.mark.slow
+def test_trust_is_measured(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--quick", "--only", "trust", "--out", str(tmp_path)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "trust.json").read_text())
+    jsonschema.validate(record, schema_of("trust"))
+    assert {one["trial"] for one in record["trials"]} == set(range(script.QUICK.trials))
+    assert "of 2 trials agree" in done.stdout
+
+
+def test_the_plan_holds_the_paper_too(model: Path, tmp_path: Path) -> None:
+    paper = build(tmp_path / "paper-int8.tflite", tiny_spec(frames=5, streaming=False))
+    files = [read_model_file(path) for path in (model, paper)]
+    plan = script.make_plan(files, script.Effort())
+    assert [file.path.name for file in plan.models] == ["tiny.tflite", "paper-int8.tflite"]
+    assert plan.runtimes[0] == "litert"
+    assert plan.threads == (1, 2)
+    assert plan.cross_check
+    assert plan.profile
+    assert steps(plan, script.Pictures(script.SAMPLE)) > 100
+
+
+def test_quick_is_less_of_everything() -> None:
+    full, quick = (dataclasses.astuple(e) for e in (script.Effort(), script.QUICK))
+    assert all(q < f for q, f in zip(quick, full, strict=True))
+
+
+def test_the_tables_and_pictures_of_eval(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What eval says is kept whole; the pictures shrink to a palette."""
+    row = dict.fromkeys(
+        ("rmse", "absrel", "delta1", "delta2", "delta3", "mae_dioptres", "mse", "ssim", "psnr"),
+        0.123456789,
+    )
+    rows = {"mean depth": row, "classical": row}
+    report = {
+        "protocol": dataclasses.asdict(PROTOCOLS["phone"]), "data": "procedural", "frames": 6,
+        "scenes": ["a"], "shuffled_focus": False, "rows": rows, "gains": {}, "confidence": {},
+        "curves": [],
+    }  # fmt: skip
+    asked: list[tuple[str, ...]] = []
+
+    def answer(*words: str) -> list[dict[str, Any]]:
+        asked.append(words)
+        if "--pictures" not in words:
+            return [report]
+        picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+        for name in PROTOCOLS:
+            for kind in ("curves", "confidence"):
+                cv2.imwrite(f"{words[-1]}/{name}-{kind}.png", picture)
+        point = {"value": 1.0, "rows": rows, "gains": {}}
+        return [report | {"curves": [{"name": "frames", "label": "N", "points": [point]}]}]
+
+    monkeypatch.setattr(script, "_eval", answer)
+    script.run_eval([read_model_file(model)], script.Effort(), tmp_path)
+    record = json.loads((tmp_path / "eval.json").read_text())
+    jsonschema.validate(record, schema_of("eval"))
+    assert record["reports"][0]["rows"]["classical"]["rmse"] == 0.12346
+    assert ["traced" in words for words in asked] == [False, True, False]
+    assert [bool(r["curves"]) for r in record["reports"]] == [False, False, True]
+    for name in PROTOCOLS:
+        small = cv2.imread(str(tmp_path / f"curves-{name}.png"))
+        assert small.shape == (60, 80, 3)
+        assert len(np.unique(small.reshape(-1, 3), axis=0)) <= script.PALETTE
+
+
+def test_bad_usage_is_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--only", "nonsense"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "invalid choice" in done.stderr
