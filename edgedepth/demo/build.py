@@ -27,6 +27,9 @@ ABIS = ("arm64-v8a", "x86_64")
 MODELS = ("edgedepth-mobile-int8.tflite", "edgedepth-mobile-fp16.tflite")
 """int8 for the CPU, fp16 for the GPU delegate."""
 
+SHORT_RUN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""A Java that ends within seconds does not repay optimizing."""
+
 SAMPLE = "desk"
 ANDROID = "http://schemas.android.com/apk/res/android"
 
@@ -115,9 +118,9 @@ def _entries(
     tell("resources")
     entries = link_resources(project, platform, work)
     tell("javac")
-    classes = compile_java(project, platform, _class_jars(aars, work), work)
+    classes = compile_java(project, platform, class_jars(aars, work), work)
     tell("d8")
-    entries["classes.dex"] = to_dex(project, files, [*classes, *_class_jars(aars, work)], work)
+    entries["classes.dex"] = to_dex(project, files, [*classes, *class_jars(aars, work)], work)
     entries |= native_code(aars, abis)
     entries |= assets(project)
     with zipfile.ZipFile(aars[0]) as aar:
@@ -157,8 +160,8 @@ def link_resources(project: Project, platform: Path, work: Path) -> dict[str, by
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def _class_jars(aars: list[Path], work: Path) -> list[Path]:
-    """The Java part of each AAR."""
+def class_jars(aars: list[Path], work: Path) -> list[Path]:
+    """The Java part of each AAR, in ``work/jars``."""
     found = []
     for aar in aars:
         jar = work / "jars" / f"{aar.stem}.jar"
@@ -178,7 +181,16 @@ def compile_java(project: Project, platform: Path, jars: list[Path], work: Path)
     listing = work / "sources.txt"
     listing.write_text("\n".join(f'"{path}"' for path in sources))
     classpath = ":".join(str(path) for path in (platform, *jars))
-    command = ["javac", "--release", "8", "-encoding", "UTF-8", "-g:source,lines", "-proc:none"]
+    command = [
+        "javac",
+        *(f"-J{option}" for option in SHORT_RUN),
+        "--release",
+        "8",
+        "-encoding",
+        "UTF-8",
+        "-g:source,lines",
+        "-proc:none",
+    ]
     command += ["-Xlint:-options", "-classpath", classpath, "-d", str(goal), f"@{listing}"]
     run_tool(command, "the app does not compile")
     return sorted(goal.rglob("*.class"))
@@ -188,7 +200,14 @@ def to_dex(project: Project, files: Mapping[str, Path], classes: list[Path], wor
     """Class files to Dalvik's format."""
     listing = work / "classes.txt"
     listing.write_text("\n".join(str(path) for path in classes))
-    command = ["java", "-Xmx1g", "-cp", str(files[artifacts.D8.file]), "com.android.tools.r8.D8"]
+    command = [
+        "java",
+        *SHORT_RUN,
+        "-Xmx1g",
+        "-cp",
+        str(files[artifacts.D8.file]),
+        "com.android.tools.r8.D8",
+    ]
     command += ["--release", "--min-api", str(project.min_sdk), "--output", str(work)]
     command += ["--lib", str(files[artifacts.PLATFORM.file]), "--lib", str(java_home())]
     run_tool([*command, f"@{listing}"], "D8 refuses the app's classes")

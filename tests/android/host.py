@@ -54,6 +54,20 @@ def run(command: list[str], **environment: str) -> str:
     return done.stdout
 
 
+def attempt(command: list[str], **environment: str) -> str:
+    """All that a program prints, whatever becomes of it."""
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=1200,
+        env={**os.environ, "LC_ALL": "C.UTF-8", **environment},
+    )
+    return done.stdout
+
+
 @dataclass(frozen=True)
 class HostApp:
     """The app's classes and the adapted native library, ready to run.

@@ -58,6 +58,7 @@ public final class CaptureActivity extends Activity
         asked = saved != null && saved.getBoolean("asked");
         preview.getHolder().addCallback(this);
         shutter.setOnClickListener(pressed -> sweep());
+        shutter.setEnabled(false);
         findViewById(R.id.open_sweeps).setOnClickListener(pressed -> open(SweepListActivity.class));
         findViewById(R.id.open_settings).setOnClickListener(pressed -> open(SettingsActivity.class));
         Storage.tidy(this);

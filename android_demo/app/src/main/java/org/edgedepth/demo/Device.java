@@ -44,7 +44,8 @@ final class Device {
         record.put("abi", Build.SUPPORTED_ABIS.length > 0 ? Build.SUPPORTED_ABIS[0] : "");
         record.put("cores", Runtime.getRuntime().availableProcessors());
         record.put("memory_bytes", memory.totalMem);
-        record.put("page_bytes", Os.sysconf(OsConstants._SC_PAGESIZE));
+        long page = Os.sysconf(OsConstants._SC_PAGESIZE);
+        record.put("page_bytes", page > 0 ? (Object) page : JSONObject.NULL);
         return record;
     }
 

@@ -14,12 +14,27 @@ final class Palette {
         0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0,
         7.0, 10.0, 20.0, 50.0,
     };
-    /** Polynomials in x of Turbo (Mikhailov 2019), red, green, blue. */
-    private static final double[][] TURBO = {
-        {0.13572138, 4.61539260, -42.66032258, 132.13108234, -152.94239396, 59.28637943},
-        {0.09140261, 2.19418839, 4.84296658, -14.18503333, 4.27729857, 2.82956604},
-        {0.10667330, 12.64194608, -60.58204836, 110.36276771, -89.90310912, 27.34824973},
-    };
+    /** Turbo, far to near, RGB in hexadecimals: {@code edgedepth.capture.picture.palette}. */
+    private static final String TURBO =
+            "30123b32154333184a341b51351e5836215f37246638276d392a733a2d793b2f803c32863d358b3e3891"
+                    + "3f3b973f3e9c4040a24143a74146ac4249b1424bb5434eba4451bf4454c34456c74559cb455ccf455ed3"
+                    + "4661d64664da4666dd4669e0466be3476ee64771e94773eb4776ee4778f0477bf2467df44680f64682f8"
+                    + "4685fa4687fb458afc458cfd448ffe4391fe4294ff4196ff4099ff3e9bfe3d9efe3ba0fd3aa3fc38a5fb"
+                    + "37a8fa35abf833adf731aff52fb2f42eb4f22cb7f02ab9ee28bceb27bee925c0e723c3e422c5e220c7df"
+                    + "1fc9dd1ecbda1ccdd81bd0d51ad2d21ad4d019d5cd18d7ca18d9c818dbc518ddc218dec018e0bd19e2bb"
+                    + "19e3b91ae4b61ce6b41de7b21fe9af20eaac22ebaa25eca727eea42aefa12cf09e2ff19b32f29835f394"
+                    + "38f4913cf58e3ff68a43f78746f8844af8804ef97d52fa7a55fa7659fb735dfc6f61fc6c65fd6969fd66"
+                    + "6dfe6271fe5f75fe5c79fe597dff5680ff5384ff5188ff4e8bff4b8fff4992ff4796fe4499fe429cfe40"
+                    + "9ffd3fa1fd3da4fc3ca7fc3aa9fb39acfb38affa37b1f936b4f836b7f735b9f635bcf534bef434c1f334"
+                    + "c3f134c6f034c8ef34cbed34cdec34d0ea34d2e935d4e735d7e535d9e436dbe236dde037dfdf37e1dd37"
+                    + "e3db38e5d938e7d739e9d539ebd339ecd13aeecf3aefcd3af1cb3af2c93af4c73af5c53af6c33af7c13a"
+                    + "f8be39f9bc39faba39fbb838fbb637fcb336fcb136fdae35fdac34fea933fea732fea431fea130fe9e2f"
+                    + "fe9b2dfe992cfe962bfe932afe9029fd8d27fd8a26fc8725fc8423fb8122fb7e21fa7b1ff9781ef9751d"
+                    + "f8721cf76f1af66c19f56918f46617f36315f26014f15d13f05b12ef5811ed5510ec530feb500eea4e0d"
+                    + "e84b0ce7490ce5470be4450ae2430ae14109df3f08dd3d08dc3b07da3907d83706d63506d43305d23105"
+                    + "d02f05ce2d04cc2b04ca2a04c82803c52603c32503c12302be2102bc2002b91e02b71d02b41b01b21a01"
+                    + "af1801ac1701a91601a71401a41301a112019e10019b0f01980e01950d01920b018e0a018b0902880802"
+                    + "8507028106027e05027a0403";
 
     private Palette() {}
 
@@ -36,16 +51,8 @@ final class Palette {
 
     /** Colour of a place between far (0) and near (1), opaque. */
     static int colour(double place) {
-        double x = Math.min(1, Math.max(0, place));
-        int argb = 0xFF;
-        for (double[] factors : TURBO) {
-            double value = 0;
-            for (int i = factors.length - 1; i >= 0; i--) {
-                value = value * x + factors[i];
-            }
-            argb = argb << 8 | (int) Math.rint(255 * Math.min(1, Math.max(0, value)));
-        }
-        return argb;
+        int level = (int) Math.rint(255 * Math.min(1, Math.max(0, place)));
+        return 0xFF000000 | Integer.parseInt(TURBO.substring(6 * level, 6 * level + 6), 16);
     }
 
     /** (far, near) dioptres that hold nearly all of a depth map; at least 0.2 D apart. */
