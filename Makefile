@@ -5,7 +5,7 @@ VENV ?= .venv
 # Worker processes of pytest; 0 runs the tests in one process.
 JOBS ?= 2
 # Debian packages that pip cannot bring.
-SYSTEM_PACKAGES = libgl1 libglib2.0-0 chromium adb \
+SYSTEM_PACKAGES = qemu-user libgl1 libglib2.0-0 chromium adb \
 	default-jdk-headless maven aapt apksigner zipalign gcc libc6-dev
 
 BIN = $(VENV)/bin

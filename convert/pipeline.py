@@ -78,6 +78,25 @@ class Conversion:
         """Operators of ``infer``."""
         return sum(self.audit.graph("infer").operators.values())
 
+    def row(self) -> dict[str, Any]:
+        """The figures of ``infer`` that a table compares, depth standing for the outputs."""
+        depth = self.agreement.outputs[verify.main_output(self.spec)]
+        return {
+            "precision": self.spec.precision,
+            "bytes": len(self.exported.data),
+            "operators": self.operators,
+            "partitions": self.partitions["infer"].partitions,
+            "mmac": self.audit.graph("infer").macs / 1e6,
+            "max_lsb": depth.max_lsb,
+            "share_within_1_lsb": depth.share_within_1_lsb,
+            "psnr_db": depth.psnr_db,
+            "correlation": depth.correlation,
+            "mae_dioptres": self.agreement.mae_dioptres[1],
+            "delta1": self.agreement.delta1[1],
+            "streaming_difference": self.agreement.streaming,
+            "milliseconds": self.milliseconds,
+        }
+
 
 def check_options(options: Options) -> None:
     """Raise UserError for frames or a size that no preset takes."""

@@ -89,3 +89,18 @@ def test_errors_become_one_line_and_a_code(
 
 def test_user_error_without_advice() -> None:
     assert str(UserError("it is broken")) == "it is broken"
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_command_that_ends_with_a_code_ends_the_program_with_it(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    def models() -> None:
+        raise click.exceptions.Exit(code)
+
+    monkeypatch.setattr(cli.LazyGroup, "get_command", lambda *_: models)
+    monkeypatch.setattr(sys, "argv", ["edgedepth", "models"])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == code

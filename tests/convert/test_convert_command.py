@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,48 @@ def test_all_writes_the_set_and_a_table(run_dir: Path, sketched: dict[str, Any])
     assert [line.split()[0] for line in table[1:5]] == ["fp32", "fp16", "int8", "dynamic"]
 
 
+def test_json_has_what_the_table_has(run_dir: Path, sketched: dict[str, Any]) -> None:
+    result = run(str(run_dir), "--precision", "fp32", "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    assert row["files"] == [str(run_dir / "first-fp32.tflite")]
+    assert row["failures"] == []
+    assert row["max_lsb"] < 1
+    assert row["bytes"] == (run_dir / "first-fp32.tflite").stat().st_size
+
+
+def test_separate_writes_a_file_for_each_signature_that_runs_as_the_whole(
+    run_dir: Path, sketched: dict[str, Any]
+) -> None:
+    from edgedepth.capture.runtimes import Runtime
+
+    result = run(str(run_dir), "--separate", "--precision", "fp32")
+    assert result.exit_code == 0, result.output
+    names = {f"first-fp32-{part}.tflite" for part in ("infer", "encode_step", "decode")}
+    assert {p.name for p in run_dir.iterdir()} == names
+    assert "next: edgedepth infer SWEEP --model" in result.output
+    assert "infer" in Runtime(run_dir / "first-fp32-infer.tflite")
+    assert "decode" in Runtime(run_dir / "first-fp32-encode_step.tflite")
+
+
+def test_all_stops_before_the_work_when_one_precision_cannot_be_loaded(
+    run_dir: Path, sketched: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgedepth.convert import pipeline
+
+    load = pipeline.load_network
+
+    def broken(folder: Path, precision: str, options: Any) -> Any:
+        if precision == "int8":
+            raise UserError("weights of another network", "train again")
+        return load(folder, precision, options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "load_network", broken)
+    result = run(str(run_dir), "--all", "-o", str(run_dir / "models"))
+    assert isinstance(result.exception, UserError)
+    assert list(run_dir.iterdir()) == []
+
+
 def spoil_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     from edgedepth.convert import verify
 
@@ -135,6 +178,7 @@ def test_full_disk_is_one_line_and_leaves_nothing(
         (["--size", "8x8"], "sides of 16 to 4096"),
         (["--size", "99999x240"], "sides of 16 to 4096"),
         (["--precision", "int4"], "'int4' is not one of"),
+        (["--faithful", "--all"], "--faithful goes with"),
     ],
 )
 def test_wrong_usage_exits_2(run_dir: Path, arguments: list[str], says: str) -> None:
