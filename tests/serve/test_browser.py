@@ -178,6 +178,26 @@ class TestPage:
         assert len(page.requests) > 10
         assert [url for url in page.requests if not url.startswith(served[0])] == []
 
+    def test_run_again_keeps_what_was_told(self, page: Browser) -> None:
+        page.wait_for("document.body.dataset.kept")
+        names = "[...document.querySelectorAll('dt')].map((e) => e.textContent)"
+        told = page.evaluate(names)
+        assert told == ["backend", "model", "time", "check", "offline"]
+        page.evaluate("document.getElementById('again').click()")
+        page.wait_for("document.body.dataset.state === 'done'")
+        assert page.evaluate(names) == told
+
+    def test_a_run_that_fails_says_so(self, page: Browser) -> None:
+        """The last resort fails too: the page says why and stays usable."""
+        model = "edgedepthPage.scene.runs[0].model"
+        page.evaluate(f"void (window.kept = {model}, {model} = 'nowhere')")
+        page.evaluate("document.getElementById('again').click()")
+        page.wait_for("document.body.dataset.state === 'failed'")
+        assert "it failed: " in page.evaluate("document.getElementById('status').textContent")
+        page.evaluate(f"void ({model} = window.kept)")
+        page.evaluate("document.getElementById('again').click()")
+        page.wait_for("document.body.dataset.state === 'done'")
+
     def test_agreement_is_told(self, page: Browser) -> None:
         assert "from the computer's result" in fact(page, "check")
         assert float(fact(page, "check").split(" ")[0]) < 0.02

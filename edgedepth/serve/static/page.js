@@ -2,7 +2,7 @@
 import { fetchFiles, runModel, startRuntime } from "./run.js";
 
 const byId = (id) => document.getElementById(id);
-const page = { scene: null, files: null, viewer: null, outcome: null };
+const page = { scene: null, files: null, viewer: null, outcome: null, facts: {} };
 window.edgedepthPage = page; // for the console and the tests
 
 const label = (run) => `${run.accelerator}, ${run.precision}`;
@@ -28,10 +28,13 @@ async function start() {
   page.adapter = await webgpuAdapter();
   offer(scene.runs);
   await show(chosen());
-  byId("run").addEventListener("change", () => show(chosen()));
-  byId("again").addEventListener("click", () => show(chosen()));
-  await keep();
+  byId("run").addEventListener("change", () => show(chosen()).catch(fail));
+  byId("again").addEventListener("click", () => show(chosen()).catch(fail));
+  tellFacts({ offline: await keep() });
+  document.body.dataset.kept = "yes";
 }
+
+const fail = (error) => tell("failed", `it failed: ${error.message}`);
 
 async function webgpuAdapter() {
   const adapter = navigator.gpu && await navigator.gpu.requestAdapter();
@@ -83,7 +86,7 @@ function present({ run, map, ...outcome }) {
   const threads = `${outcome.threads} thread${outcome.threads === 1 ? "" : "s"}`;
   const where = run.accelerator === "webgpu" ? page.adapter : threads;
   const ms = (time) => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
-  facts({
+  tellFacts({
     backend: `${run.accelerator === "webgpu" ? "WebGPU" : "wasm"} (${where})`,
     model: `${run.file}, ${page.scene.pictures.length} pictures`,
     time: `${ms(outcome.medianMs)} a run (median of ${outcome.runs}), first ${ms(outcome.firstMs)}, ` +
@@ -106,8 +109,9 @@ function agreement(run, map) {
     `average, ${largest.toPrecision(2)} at most`;
 }
 
-function facts(record) {
-  byId("facts").replaceChildren(...Object.entries(record).flatMap(([name, text]) => [
+function tellFacts(some) {
+  Object.assign(page.facts, some);
+  byId("facts").replaceChildren(...Object.entries(page.facts).flatMap(([name, text]) => [
     Object.assign(document.createElement("dt"), { textContent: name }),
     Object.assign(document.createElement("dd"), { textContent: text, id: `fact-${name}` }),
   ]));
@@ -116,24 +120,31 @@ function facts(record) {
 /* Everything is in memory by now. Where the browser allows it (https, localhost), keep it on the
    device too, so that the page opens without a network. */
 async function keep() {
-  let kept = "as long as it stays open (over plain http a browser keeps nothing)";
-  if (navigator.serviceWorker) {
-    try {
-      await navigator.serviceWorker.register("offline.js");
-      const worker = (await navigator.serviceWorker.ready).active;
-      const used = performance.getEntriesByType("resource").map((entry) => entry.name);
-      const channel = new MessageChannel();
-      worker.postMessage(used.filter((url) => url.startsWith(location.origin)), [channel.port2]);
-      const answer = await new Promise((done) => { channel.port1.onmessage = (e) => done(e.data); });
-      kept = answer || "kept on this device";
-    } catch (error) {
-      kept = `as long as it stays open (${error.message})`;
-    }
+  if (!navigator.serviceWorker) {
+    return "as long as it stays open (over plain http a browser keeps nothing)";
   }
-  const term = Object.assign(document.createElement("dt"), { textContent: "offline" });
-  const text = Object.assign(document.createElement("dd"), { textContent: kept, id: "fact-offline" });
-  byId("facts").append(term, text);
-  document.body.dataset.kept = "yes";
+  try {
+    const registration = await navigator.serviceWorker.register("offline.js");
+    const { active } = await Promise.race([navigator.serviceWorker.ready, givenUp(registration)]);
+    const used = performance.getEntriesByType("resource").map((entry) => entry.name);
+    const channel = new MessageChannel();
+    const answer = new Promise((done) => { channel.port1.onmessage = (e) => done(e.data); });
+    active.postMessage(used.filter((url) => url.startsWith(location.origin)), [channel.port2]);
+    return await answer || "kept on this device";
+  } catch (error) {
+    return `as long as it stays open (${error.message})`;
+  }
 }
 
-start().catch((error) => tell("failed", `it failed: ${error.message}`));
+/* Rejects when the service worker cannot be installed, for want of space for instance. */
+function givenUp(registration) {
+  return new Promise((_, failed) => {
+    const worker = registration.installing;
+    if (!worker) return;
+    worker.addEventListener("statechange", () => {
+      if (worker.state === "redundant") failed(new Error("the browser could not keep it"));
+    });
+  });
+}
+
+start().catch(fail);
