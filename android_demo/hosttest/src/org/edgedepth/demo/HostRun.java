@@ -66,14 +66,15 @@ public final class HostRun {
         for (int i = 0; i < focus.length; i++) {
             focus[i] = frames.getJSONObject(i).getDouble("focus_dioptres");
         }
-        driver.start(SweepRange.of(focus), fit.cueCoc(job.getDouble("coc_px_per_dioptre")));
+        SweepRange range = SweepRange.of(focus);
+        driver.start(range, fit.cueCoc(job.getDouble("coc_px_per_dioptre")));
         FramePacker packer = new FramePacker(spec);
         List<Double> seconds = new ArrayList<>();
         for (int i = 0; i < focus.length; i++) {
             JSONObject frame = frames.getJSONObject(i);
             Mask valid = frame.isNull("valid") ? null : mask(frame.getString("valid"));
             Rgb picture = picture(frame.getString("rgb"));
-            byte[] packed = packer.add(fit.toCueImage(picture, valid));
+            byte[] packed = packer.add(fit.toCueImage(picture, valid), range.position(focus[i]));
             Files.write(folder.resolve("packed_" + i + ".raw"), packed);
             long start = System.nanoTime();
             driver.add(packed, focus[i]);

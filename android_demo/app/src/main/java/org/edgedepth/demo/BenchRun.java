@@ -72,7 +72,7 @@ final class BenchRun {
     private Models.Loaded load(boolean compare) throws UnusableException {
         return request.gpu
                 ? Models.onGpu(context, request.model, request.threads, compare)
-                : Models.onCpu(context, request.model, request.threads);
+                : Models.onCpu(context, request.model, request.threads, "");
     }
 
     /** The whole job once, as the app does it; keeps the frames as the model takes them. */
@@ -90,7 +90,8 @@ final class BenchRun {
         for (int i = 0; i < focus.length; i++) {
             AlignedFrame frame = frames.get(i);
             focus[i] = frame.focusDioptres;
-            packed.add(packer.add(fit.toCueImage(frame.rgb, frame.valid)));
+            float position = range.position(frame.focusDioptres);
+            packed.add(packer.add(fit.toCueImage(frame.rgb, frame.valid), position));
         }
         JSONObject stages = new JSONObject();
         stages.put("decode", depth.seconds.decode);

@@ -71,6 +71,7 @@ final class DepthPipeline {
     private final List<FramePacker.Measured> measured = new ArrayList<>();
     private final List<AlignedFrame> rejected = new ArrayList<>();
     private FramePacker packer;
+    private SweepRange range;
     private Registration registration;
     private Fit fit;
     private double alignSeconds;
@@ -86,6 +87,7 @@ final class DepthPipeline {
         this.spec = spec;
         this.lens = lens;
         this.planned = planned;
+        range = planned;
         driver = new StreamingDriver(engine, spec);
         packer = new FramePacker(spec);
     }
@@ -128,7 +130,7 @@ final class DepthPipeline {
 
     private void step(FramePacker.Measured frame, double focusDioptres) {
         long start = System.nanoTime();
-        byte[] planes = packer.add(frame);
+        byte[] planes = packer.add(frame, range.position(focusDioptres));
         prepareSeconds += since(start);
         start = System.nanoTime();
         driver.add(planes, focusDioptres);
@@ -163,7 +165,7 @@ final class DepthPipeline {
             focus[i] = frames.get(i).focusDioptres;
         }
         Arrays.sort(order, Comparator.comparingDouble(i -> focus[i]));
-        SweepRange range = SweepRange.of(focus);
+        range = SweepRange.of(focus);
         int width = frames.get(0).rgb.width;
         modelSeconds = 0;
         driver.start(range, fit.cueCoc(lens.cocPxPerDioptre(width)));

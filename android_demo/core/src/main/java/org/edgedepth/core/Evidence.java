@@ -13,18 +13,24 @@ final class Evidence {
     private static final float ENERGY_FLOOR = 0.001f;
     private static final float GUIDE_EPSILON = 1e-3f;
     private static final Cue[] CUES = {
-        new Cue(false, 7, 8, 40f),
         new Cue(false, 7, 8, 12f),
-        new Cue(false, 15, 16, 80f),
+        new Cue(false, 7, 8, 4f),
+        new Cue(false, 15, 16, 60f),
         new Cue(false, 3, 4, 20f),
         new Cue(true, 3, 8, 20f),
     };
 
-    /** Planes of evidence, and the level of the first cue's energy. */
-    static final int PLANES = CUES.length + 1;
+    /** Whose log energies the parabola planes are taken from. */
+    private static final Cue[] VERTICES = {CUES[0], CUES[2]};
+
+    /** Whose smoothed log energy is the last plane. */
+    private static final Cue LEVEL = CUES[0];
+
+    static final int PLANES = CUES.length + VERTICES.length + 1;
 
     private final Map<Integer, GuidedFilter> filters = new HashMap<>();
     private final Plane[] before = new Plane[CUES.length];
+    private final RunningVertex[] vertices = new RunningVertex[VERTICES.length];
     private FocusEnergy first;
 
     /** @param guide the first frame's brightness in [0, 1] on the model's grid */
@@ -33,14 +39,19 @@ final class Evidence {
             filters.computeIfAbsent(
                     cue.radius, radius -> new GuidedFilter(guide, radius, GUIDE_EPSILON));
         }
+        for (int i = 0; i < vertices.length; i++) {
+            vertices[i] = new RunningVertex();
+        }
     }
 
     /**
-     * Planes of the next frame, bytes: evidence from -6 (0) to 6 (255), then the level.
+     * Planes of the next frame as bytes: evidence from -6 (0) to 6 (255), the vertices so far from
+     * position 0 (0) to 1 (255), the level of log energy from the floor (0) to 1 (255).
      *
+     * @param position of the frame's focus in the sweep's range
      * @param valid where the frame has a picture; null if everywhere
      */
-    byte[][] add(FocusEnergy measured, Mask valid) {
+    byte[][] add(FocusEnergy measured, float position, Mask valid) {
         FocusEnergy energy = valid == null || first == null ? measured : measured.filled(valid, first);
         Map<String, Plane> logs = new HashMap<>();
         byte[][] planes = new byte[PLANES][];
@@ -52,7 +63,11 @@ final class Evidence {
         if (first == null) {
             first = energy;
         }
-        planes[CUES.length] = level(logs.get(CUES[0].key()));
+        for (int i = 0; i < VERTICES.length; i++) {
+            float[] smooth = logs.get(VERTICES[i].key()).data;
+            planes[CUES.length + i] = bytes(vertices[i].add(smooth, position, valid));
+        }
+        planes[PLANES - 1] = level(logs.get(LEVEL.key()).data);
         return planes;
     }
 
@@ -90,11 +105,19 @@ final class Evidence {
         return plane;
     }
 
-    private static byte[] level(Plane smooth) {
+    private static byte[] level(float[] smooth) {
         float floor = (float) Math.log(ENERGY_FLOOR);
-        byte[] plane = new byte[smooth.data.length];
+        float[] share = new float[smooth.length];
+        for (int i = 0; i < share.length; i++) {
+            share[i] = 1 - smooth[i] / floor;
+        }
+        return bytes(share);
+    }
+
+    private static byte[] bytes(float[] shares) {
+        byte[] plane = new byte[shares.length];
         for (int i = 0; i < plane.length; i++) {
-            plane[i] = toByte(1 - smooth.data[i] / floor);
+            plane[i] = toByte(shares[i]);
         }
         return plane;
     }

@@ -3,8 +3,9 @@ package org.edgedepth.core;
 /**
  * Packs a sweep's frames, one after another, as the model's planes: {@code preprocess.Packer}.
  *
- * <p>What a frame's planes say depends on the frames before it. {@link #measure} is the larger part
- * of the work and does not: it can be kept to pack the same frames again in another order.
+ * <p>Frames come in the order of their focus. What a frame's planes say depends on the frames before
+ * it and on the sweep's range. {@link #measure} is the larger part of the work and does not: it can
+ * be kept to pack the same frames again in another order or range.
  */
 public final class FramePacker {
     private static final float WHOLE = 0.999f;
@@ -66,16 +67,17 @@ public final class FramePacker {
     /**
      * The next frame's planes: RGB, then the cues, interleaved; a byte stands for value / 255.
      *
+     * @param position of the frame's focus in the sweep's range, {@link SweepRange#position}
      * @return height x width x (3 + cue planes)
      */
-    public byte[] add(Measured frame) {
+    public byte[] add(Measured frame, float position) {
         if (frame.energy == null) {
             return frame.rgb.data.clone();
         }
         if (evidence == null) {
             evidence = new Evidence(frame.rgb.gray());
         }
-        byte[][] planes = evidence.add(frame.energy, frame.valid);
+        byte[][] planes = evidence.add(frame.energy, position, frame.valid);
         int channels = Rgb.CHANNELS + planes.length;
         byte[] packed = new byte[channels * frame.rgb.height * frame.rgb.width];
         for (int i = 0; i < planes[0].length; i++) {
@@ -89,7 +91,7 @@ public final class FramePacker {
     }
 
     /** {@link #measure}, then {@link #add}. */
-    public byte[] add(Fit.CueImage image) {
-        return add(measure(image));
+    public byte[] add(Fit.CueImage image, float position) {
+        return add(measure(image), position);
     }
 }

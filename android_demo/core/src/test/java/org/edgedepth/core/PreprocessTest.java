@@ -53,7 +53,9 @@ public class PreprocessTest {
 
     @Test
     public void packedFramesArePythons() throws Exception {
-        JSONObject cases = Golden.json("preprocess.json").getJSONObject("cases");
+        JSONObject record = Golden.json("preprocess.json");
+        JSONObject cases = record.getJSONObject("cases");
+        double[] positions = Golden.doubles(record.getJSONArray("positions"));
         int count = 0;
         for (Iterator<String> names = keys(cases); names.hasNext(); count++) {
             String name = names.next();
@@ -66,7 +68,7 @@ public class PreprocessTest {
             for (int i = 0; i < pictures.shape[0]; i++) {
                 Fit.CueImage image =
                         fit(expected).toCueImage(pictures.rgb(i), i == 0 ? null : valid);
-                byte[] actual = packer.add(image);
+                byte[] actual = packer.add(image, (float) positions[i]);
                 Golden.assertClose(name + " " + i, packed.part(i), actual, 1, 0.01);
             }
         }
@@ -84,13 +86,13 @@ public class PreprocessTest {
         FramePacker.Measured[] measured = new FramePacker.Measured[3];
         for (int i = 0; i < 3; i++) {
             measured[i] = packer.measure(fit(expected).toCueImage(pictures.rgb(i), null));
-            once[i] = packer.add(measured[i]);
+            once[i] = packer.add(measured[i], i / 2f);
         }
         for (int i = 0; i < 3; i++) {
-            assertArrayEquals(once[i], again.add(measured[i]));
+            assertArrayEquals(once[i], again.add(measured[i], i / 2f));
         }
         FramePacker backwards = new FramePacker(spec(expected, Evidence.PLANES));
-        byte[] firstOfAll = backwards.add(measured[2]);
+        byte[] firstOfAll = backwards.add(measured[2], 0f);
         assertEquals((byte) 255, firstOfAll[3]);
         assertFalse(Arrays.equals(once[2], firstOfAll));
     }
@@ -99,7 +101,7 @@ public class PreprocessTest {
     public void modelsWithoutCuesGetTheColoursAlone() throws Exception {
         FramePacker packer = new FramePacker(Specs.of(24, 32, 0, "sweep"));
         Rgb picture = Golden.file("exact_pictures.npy").rgb(0);
-        byte[] packed = packer.add(Fit.of(96, 128, 24, 32).toCueImage(picture, null));
+        byte[] packed = packer.add(Fit.of(96, 128, 24, 32).toCueImage(picture, null), 0f);
         assertArrayEquals(Resize.area(picture, 24, 32).data, packed);
         assertThrows(
                 UnusableException.class, () -> new FramePacker(Specs.of(24, 32, 2, "sweep")));
