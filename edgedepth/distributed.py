@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from edgedepth.data.pool import Shares
 from edgedepth.errors import UserError
@@ -26,6 +29,10 @@ PEER_ERRORS = (
     tf.errors.FailedPreconditionError,
 )
 """What collective operations raise when another worker has gone."""
+
+MAX_RESTARTS = 100
+RESTART_S = 2.0
+_RESTARTS = "EDGEDEPTH_RESTARTS"
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,8 @@ def make_team() -> Team:
         options = tf.distribute.experimental.CommunicationOptions(
             implementation=tf.distribute.experimental.CommunicationImplementation.AUTO
         )
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+        with watching_peers():
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
         return Team(strategy, rank, workers, strategy.num_replicas_in_sync // workers)
     gpus = tf.config.list_logical_devices("GPU")
     if len(gpus) > 1:
@@ -136,14 +144,38 @@ def replica_mean(values: Any) -> Any:
     return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
 
 
-def guarded(work: Callable[[], Any], again: str) -> Any:
-    """Do some work; where another worker goes away meanwhile, say how to go on.
+class PeerLostError(UserError):
+    """Another worker went away; start again from the last checkpoint."""
+
+
+@contextmanager
+def watching_peers() -> Iterator[None]:
+    """Turn what collective operations raise without a peer into a :class:`PeerLostError`."""
+    try:
+        yield
+    except PEER_ERRORS as error:
+        if not os.environ.get("TF_CONFIG"):
+            raise
+        reason = str(error).strip().splitlines()[0][:120]
+        raise PeerLostError(
+            f"another worker went away ({reason})", "start it again with --resume"
+        ) from None
+
+
+def restart(arguments: Sequence[str]) -> NoReturn:
+    """Replace this process by one that resumes the run and waits for its peers.
+
+    TensorFlow cannot mend a cluster, only build a new one.
 
     Raises:
-        UserError: a peer was lost.
+        UserError: after ``MAX_RESTARTS``.
     """
-    try:
-        return work()
-    except PEER_ERRORS as error:
-        reason = str(error).split("\n")[0][:120]
-        raise UserError(f"another worker went away ({reason})", again) from None
+    times = int(os.environ.get(_RESTARTS, "0"))
+    if times >= MAX_RESTARTS:
+        raise UserError(
+            f"restarted {times} times for lost workers", "look at the logs of the others"
+        )
+    time.sleep(RESTART_S)
+    os.environ[_RESTARTS] = str(times + 1)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "edgedepth", "train", *arguments])

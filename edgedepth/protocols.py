@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth.data.missing import fill_missing
 from edgedepth.data.recipe import DISPLAY_GAMMA
-from edgedepth.data.renderer import fill_missing, render_stack
+from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import (
     FARTHEST_M,
     RgbdScene,

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from edgedepth.config import TrainConfig
 from edgedepth.data.batches import batches
 from edgedepth.data.pool import Batch, Pool
-from edgedepth.distributed import Team, guarded, make_team, replica_mean
+from edgedepth.distributed import Team, make_team, replica_mean, watching_peers
 from edgedepth.errors import UserError
 from edgedepth.losses import LossWeights, metres_loss, sweep_loss
 from edgedepth.models.backend import keras, tf
@@ -102,20 +102,16 @@ def train(
     with Pool(config.pool, spec, pool_dir or run.pool, workers, shares) as pool:
         rows = baseline_rows(held_out, _mean_dioptres(pool))
         trainer = Trainer(run, config, spec, pool, held_out, say, team)
-
-        def both_phases() -> int:
+        with watching_peers():
             floating = trainer.network(Mode.FLOAT)
             trainer.fit("float", floating, 0, config.float_steps, config.learning_rate)
             rows["float"] = trainer.validate(floating)
 
             quantized = trainer.network(Mode.QUANTIZED)
             quantized.copy_folded(floating)
-            last = config.float_steps + config.qat_steps
-            trainer.fit("qat", quantized, config.float_steps, last, config.qat_learning_rate)
+            end = config.float_steps + config.qat_steps
+            trainer.fit("qat", quantized, config.float_steps, end, config.qat_learning_rate)
             rows["qat"] = trainer.validate(quantized)
-            return last
-
-        end = guarded(both_phases, f"start all of them again: {resume_command(run_dir)}")
     summary = {"rows": rows, "stacks": len(held_out), "steps": end}
     if team.chief:
         run.save_summary({**summary, "waiting_share": trainer.waiting_share()})
@@ -124,11 +120,6 @@ def train(
     )
     say(f"the trainer waited for data {trainer.waiting_share():.1%} of the time")
     return rows
-
-
-def resume_command(run_dir: Path) -> str:
-    """What to type to go on with a run."""
-    return f"edgedepth train --run-dir {run_dir} --resume"
 
 
 def _silent(_text: str) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +17,8 @@ from edgedepth.errors import UserError
 def data() -> None:
     """Look at a data source before training on it.
 
-    SOURCE is procedural, desk, rgbd:DIR or nyu:FILE.mat.
+    SOURCE is procedural, desk, rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR or
+    tfrecord:DIR.
 
     \b
     edgedepth data check rgbd:my_rgbd
@@ -75,23 +77,39 @@ def check(source: str, scenes: int | None, as_json: bool) -> None:
 )
 @click.option("--scenes", type=click.IntRange(1, 64), default=8, show_default=True)
 @click.option("--first", type=click.IntRange(min=0), default=0, help="Number of the first scene.")
-def preview(source: str, out: Path, scenes: int, first: int) -> None:
+@click.option(
+    "--augment", is_flag=True, help="Draw what training does to the first scene, kind by kind."
+)
+def preview(source: str, out: Path, scenes: int, first: int, augment: bool) -> None:
     """Draw scenes of SOURCE and their depth on one sheet.
 
     \b
     edgedepth data preview procedural -o scenes.png
     edgedepth data preview rgbd:my_rgbd -o scenes.png --scenes 16
+    edgedepth data preview rgbd:my_rgbd -o training.png --augment
     """
-    from PIL import Image
-
     from edgedepth.data.sources import open_source
-    from edgedepth.data.survey import contact_sheet
 
     opened = open_source(source)
     last = min(first + scenes, len(opened))
     if first >= last:
         raise UserError(f"{source} holds {len(opened)} scenes only", "lower --first")
-    sheet = contact_sheet([opened.scene(index) for index in range(first, last)])
+    if augment:
+        from edgedepth.data.augmentation_sheet import augmentation_sheet
+
+        last = first + 1
+        sheet = augmentation_sheet(opened.scene(first))
+    else:
+        from edgedepth.data.survey import contact_sheet
+
+        sheet = contact_sheet([opened.scene(index) for index in range(first, last)])
+    _write_png(sheet, out)
+    click.echo(f"{out}: {last - first} scenes")
+
+
+def _write_png(sheet: Any, out: Path) -> None:
+    from PIL import Image
+
     partial = out.with_name(f".{out.name}.part-{os.getpid()}")
     try:
         Image.fromarray(sheet).save(partial, "PNG")
@@ -102,4 +120,3 @@ def preview(source: str, out: Path, scenes: int, first: int) -> None:
         ) from None
     finally:
         partial.unlink(missing_ok=True)
-    click.echo(f"{out}: {last - first} scenes")

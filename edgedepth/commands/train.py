@@ -71,6 +71,8 @@ def train(
     steps: int | None,
     qat_steps: int | None,
     pool_size: int | None,
+    pool_start: int | None,
+    learning_rate: float | None,
     size: tuple[int, int] | None,
     renderer: str | None,
     seed: int | None,
@@ -93,6 +95,7 @@ def train(
     context = click.get_current_context()
     if resume:
         _refuse_options(context)
+    from edgedepth.distributed import PeerLostError, restart
     from edgedepth.train import StoppedError
     from edgedepth.train import train as run_training
 
@@ -103,7 +106,8 @@ def train(
         "float_steps": steps,
         "qat_steps": qat_steps,
         "pool_size": pool_size,
-        "pool_start": min(config.pool_start, pool_size) if pool_size else None,
+        "pool_start": _first_stacks(config.pool_start, pool_start, pool_size),
+        "learning_rate": learning_rate,
         "renderer": renderer,
         "seed": seed,
         "checkpoint_every": checkpoint_every,
@@ -120,7 +124,17 @@ def train(
         )
     except StoppedError as stopped:
         raise UserError(str(stopped), f"go on with: {again}") from None
+    except PeerLostError as lost:
+        click.echo(f"{lost.problem}; going on from the last checkpoint when it is back")
+        restart(_resume_arguments(run_dir, workers, pool_dir))
     click.echo(f"\nnext: edgedepth convert {run_dir}")
+
+
+def _first_stacks(usual: int, asked: int | None, most: int | None) -> int | None:
+    """Stacks that wait for the first step, or None for the usual number."""
+    if asked is not None and most is not None and asked > most:
+        raise click.UsageError(f"--pool-start {asked} is more than --pool-size {most}")
+    return asked if asked is not None else min(usual, most) if most else None
 
 
 def _config(preset: str, quick: bool, size: tuple[int, int] | None) -> Any:
@@ -134,6 +148,12 @@ def _config(preset: str, quick: bool, size: tuple[int, int] | None) -> Any:
         recipe = replace(config.recipe, height=height * scale, width=width * scale)
         config = replace(config, height=height, width=width, recipe=recipe)
     return shorten(config) if quick else config
+
+
+def _resume_arguments(run_dir: Path, workers: int, pool_dir: Path | None) -> list[str]:
+    """Options that go on with a run, for a process like this one."""
+    shared = [] if pool_dir is None else ["--pool", str(pool_dir)]
+    return ["--run-dir", str(run_dir), "--resume", "--workers", str(workers), *shared]
 
 
 def _refuse_options(context: click.Context) -> None:

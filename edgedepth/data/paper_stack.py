@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from edgedepth.data.degrade import to_bytes
+from edgedepth.data.missing import fill_missing
+from edgedepth.data.paper_renderer import render_stack_paper
 from edgedepth.data.recipe import StackSample
-from edgedepth.data.renderer import fill_missing, render_stack_paper
 from edgedepth.data.scenes import RgbdScene
 
 PLANES = 5

@@ -15,16 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import optics
+from edgedepth.data.blur import APERTURES, Aperture
 from edgedepth.data.degrade import DegradeRecipe, degrade, to_bytes
+from edgedepth.data.missing import fill_missing
+from edgedepth.data.paper_renderer import paper_coc_px_per_metre, render_stack_paper
 from edgedepth.data.planes import PlaneRecipe, draw_planes
-from edgedepth.data.renderer import (
-    APERTURES,
-    Aperture,
-    fill_missing,
-    paper_coc_px_per_metre,
-    render_stack,
-    render_stack_paper,
-)
+from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import FARTHEST_M, NEAREST_M, RgbdScene
 from edgedepth.data.sources import Source
 from edgedepth.errors import UserError
@@ -53,6 +49,7 @@ class Recipe:
         gain, colour_gain: brightness and per-channel gain.
         linear_share: rendered in linear light, the others on gamma-encoded values.
         aperture_weights: disk, gaussian, polygon.
+        focus_jitter: spread of the log error of the focus distances that a stack reports.
         planes, degrade: see there.
     """
 
@@ -71,6 +68,7 @@ class Recipe:
     colour_gain: tuple[float, float] = (0.85, 1.15)
     linear_share: float = 0.6
     aperture_weights: tuple[float, float, float] = (0.75, 0.15, 0.10)
+    focus_jitter: float = 0.0
     planes: PlaneRecipe = field(default_factory=PlaneRecipe)
     degrade: DegradeRecipe = field(default_factory=DegradeRecipe)
 
@@ -139,7 +137,7 @@ def random_stack(
         raise ValueError("a stack needs a source")
     rng = np.random.default_rng([seed, 11])
     scene, real = _draw_scene(recipe, rng, sources)
-    rgb = _recolour(recipe, rng, scene.rgb)
+    rgb = recolour(recipe, rng, scene.rgb)
     valid = scene.valid
     k = _log_uniform(rng, recipe.coc_px_per_dioptre)
     depth = fill_missing(scene.depth_m, valid)
@@ -151,9 +149,19 @@ def random_stack(
     depth = np.clip(depth * np.float32(planes.depth_factor), NEAREST_M, FARTHEST_M)
     pictures = _render(recipe, rng, rgb, depth, planes.focus_dioptres, k, renderer)
     frames, frame_valid = degrade(recipe.degrade, rng, pictures, planes.focus_dioptres)
-    return StackSample(
-        frames, planes.focus_dioptres, k, depth, valid, frame_valid, to_bytes(rgb), scene.name
-    )
+    focus = reported_focus(recipe, seed, planes.focus_dioptres)
+    return StackSample(frames, focus, k, depth, valid, frame_valid, to_bytes(rgb), scene.name)
+
+
+def reported_focus(
+    recipe: Recipe, seed: int, focus_dioptres: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What a phone would say it was focused at: each distance off by its own factor."""
+    if recipe.focus_jitter <= 0:
+        return focus_dioptres
+    rng = np.random.default_rng([seed, 13])
+    error = rng.normal(0, recipe.focus_jitter, len(focus_dioptres))
+    return (focus_dioptres * np.exp(error)).astype(np.float32)
 
 
 def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
@@ -185,7 +193,7 @@ def _crop_of_real(recipe: Recipe, rng: np.random.Generator, real: Sequence[Sourc
     """A random crop of a real scene, shrunk by a random zoom, with enough depth in it."""
     best: RgbdScene | None = None
     for _ in range(8):
-        crop = _one_crop(recipe, rng, _any_scene(rng, real))
+        crop = one_crop(recipe, rng, _any_scene(rng, real))
         if best is None or crop.valid.sum() > best.valid.sum():
             best = crop
         if best.valid.mean() >= recipe.valid_share:
@@ -195,7 +203,7 @@ def _crop_of_real(recipe: Recipe, rng: np.random.Generator, real: Sequence[Sourc
     return best
 
 
-def _one_crop(recipe: Recipe, rng: np.random.Generator, scene: RgbdScene) -> RgbdScene:
+def one_crop(recipe: Recipe, rng: np.random.Generator, scene: RgbdScene) -> RgbdScene:
     height, width = scene.depth_m.shape
     most = min(height / recipe.height, width / recipe.width)
     zoom = rng.uniform(1, most) if most > 1 else most
@@ -248,7 +256,7 @@ def _photo(rng: np.random.Generator, rgb: Floats, height: int, width: int) -> Fl
     return photo[:, ::-1] if rng.random() < 0.5 else photo
 
 
-def _recolour(recipe: Recipe, rng: np.random.Generator, rgb: Floats) -> Floats:
+def recolour(recipe: Recipe, rng: np.random.Generator, rgb: Floats) -> Floats:
     if rng.random() < recipe.permute_share:
         rgb = rgb[..., rng.permutation(3)]
     gains = rng.uniform(*recipe.gain) * rng.uniform(*recipe.colour_gain, 3)

@@ -22,14 +22,11 @@ from PIL.TiffImagePlugin import IFDRational
 
 from edgedepth import __version__, optics
 from edgedepth.data.degrade import add_noise, similarity, to_bytes
+from edgedepth.data.missing import fill_missing
+from edgedepth.data.paper_renderer import paper_coc_px_per_metre, render_stack_paper
 from edgedepth.data.planes import LAYOUTS
 from edgedepth.data.recipe import DISPLAY_GAMMA, Renderer
-from edgedepth.data.renderer import (
-    fill_missing,
-    paper_coc_px_per_metre,
-    render_stack,
-    render_stack_paper,
-)
+from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import FARTHEST_M, RgbdScene
 from edgedepth.data.sources import Source
 from edgedepth.errors import UserError

@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
+
+from edgedepth.data.augmentation_sheet import TILE, TILES
+from edgedepth.data.recipe import Recipe, random_stack
+from edgedepth.data.sources import open_source
 
 
 def data(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,3 +50,27 @@ def test_preview_that_cannot_be_written(rgbd_folder: Path, tmp_path: Path) -> No
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_preview_shows_every_augmentation(rgbd_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    done = data("preview", f"rgbd:{rgbd_folder}", "-o", str(out), "--augment", "--first", "1")
+    assert done.returncode == 0, done.stderr
+    sheet = np.asarray(Image.open(out))
+    rows = sheet.reshape(-1, TILE[0] + 18, TILES, TILE[1], 3)[:, : TILE[0]].transpose(0, 2, 1, 3, 4)
+    assert len(rows) == 10
+    differs = [not np.array_equal(row[0], row[2]) for row in rows]
+    # All but vignetting vary from tile to tile; that one is darker in the corners.
+    assert differs == [True] * 5 + [False] + [True] * 4
+    assert rows[5][0][:20, :20].mean() < rows[3][0][:20, :20].mean()
+    assert not rows[7][3:].any()  # three frames of five
+    assert np.array_equal(rows[7][0], rows[2][0])
+
+
+def test_focus_jitter_changes_what_is_told_and_nothing_else() -> None:
+    source = [open_source("procedural")]
+    plain = random_stack(Recipe(height=32, width=40, frames=4), 5, source)
+    told = random_stack(Recipe(height=32, width=40, frames=4, focus_jitter=0.1), 5, source)
+    assert np.array_equal(plain.frames, told.frames)
+    error = np.log(told.focus_dioptres / plain.focus_dioptres)
+    assert 0.005 < np.abs(error).max() < 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgedepth.data.renderer import blur
+from edgedepth.data.blur import blur
 from edgedepth.learn.blurfit import fit_k
 from edgedepth.learn.spectra import (
     TILE,
