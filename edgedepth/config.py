@@ -45,7 +45,7 @@ class TrainConfig:
     recipe: Recipe = field(default_factory=Recipe)
     float_steps: int = 20000
     qat_steps: int = 3000
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     qat_learning_rate: float = 3e-4
     weight_decay: float = 1e-4
     batch: BatchConfig = field(default_factory=BatchConfig)

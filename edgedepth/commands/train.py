@@ -38,6 +38,12 @@ from edgedepth.errors import UserError
 @click.option("--steps", type=click.IntRange(1), help="Steps of the float phase.")
 @click.option("--qat-steps", type=click.IntRange(1), help="Steps of the quantization-aware phase.")
 @click.option("--pool-size", type=click.IntRange(1), help="Stacks to render in all.")
+@click.option("--pool-start", type=click.IntRange(1), help="Stacks to render before step 1.")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Peak of the float phase's schedule.",
+)
 @click.option("--size", type=MODEL_SIZE, metavar="WxH", help="Input size in training.")
 @click.option(
     "--renderer",
