@@ -15,6 +15,7 @@ from edgedepth.capture import DepthResult, infer_depth, read_sweep
 from edgedepth.capture.cloud import VERTEX, point_cloud, write_ply
 from edgedepth.capture.viewer import pack_depth, viewer_record, write_viewer
 from tests.capture.conftest import Edgedepth
+from tests.capture.scenes import FAR_M
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +45,11 @@ def test_ply_is_valid_and_metric(result: DepthResult, tmp_path: Path) -> None:
     (count,) = (int(line.split()[2]) for line in lines if line.startswith("element vertex"))
     points = np.frombuffer(body, VERTEX)
     assert len(points) == count == np.isfinite(result.depth_m).sum()
-    width_at_2_m = np.ptp(points["x"][np.abs(points["z"] - 2) < 0.2])
-    view = 9.8 / 12 * 2  # sensor width over focal length, at 2 m
-    assert 0.3 * view < width_at_2_m < 1.2 * view
+    far = float(np.median(points["z"][points["z"] > 1]))
+    assert abs(1 / far - 1 / FAR_M) < 0.25
+    width_there = np.ptp(points["x"][np.abs(points["z"] - far) < 0.2])
+    view = 9.8 / 12 * far  # sensor width over focal length, at that distance
+    assert 0.3 * view < width_there < 1.2 * view
 
 
 def unpack(url: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
