@@ -22,7 +22,7 @@ final class BenchRequest {
 
     private BenchRequest(Bundle extras) throws UnusableException {
         prepare = extras.getBoolean("prepare", false);
-        model = name(extras, "model", Models.FOR_CPU);
+        model = name(extras, "model", Models.INT8);
         sweep = name(extras, "sweep", Storage.SAMPLE);
         String delegate = extras.getString("delegate", "cpu");
         if (!delegate.equals("cpu") && !delegate.equals("gpu")) {

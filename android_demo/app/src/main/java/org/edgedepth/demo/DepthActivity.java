@@ -144,6 +144,7 @@ public final class DepthActivity extends Activity {
                 getString(
                         R.string.depth_facts,
                         depth.frames.size(),
+                        depth.precision,
                         getString(depth.gpu ? R.string.delegate_gpu : R.string.delegate_cpu),
                         Math.round(1000 * depth.seconds.model),
                         Math.round(1000 * depth.seconds.all())));
@@ -160,6 +161,9 @@ public final class DepthActivity extends Activity {
         if (depth.relative) {
             text.append('\n').append(getString(R.string.relative_depth));
         }
+        if (!depth.note.isEmpty()) {
+            text.append('\n').append(depth.note);
+        }
         return text.toString();
     }
 
@@ -174,7 +178,7 @@ public final class DepthActivity extends Activity {
             String[] labels = new String[ticks.size()];
             for (int i = 0; i < labels.length; i++) {
                 labels[i] =
-                        depth.relative ? "" : SweepDepth.metres(1 / ticks.get(i).metres, locale());
+                        depth.relative ? "" : SweepDepth.tick(ticks.get(i).metres, locale());
             }
             view.show(
                     bitmap(Palette.depth(size, depth.confidence, limits)),

@@ -20,11 +20,14 @@ import org.tensorflow.lite.gpu.GpuDelegate;
 
 /** Models that came with the app or were pushed to it, and engines that run them. */
 final class Models {
-    static final String FOR_CPU = "edgedepth-mobile-int8.tflite";
-    static final String FOR_GPU = "edgedepth-mobile-fp16.tflite";
+    static final String INT8 = "edgedepth-mobile-int8.tflite";
+    static final String FP16 = "edgedepth-mobile-fp16.tflite";
 
     private static final String ASSETS = "models";
     private static final String ENDING = ".tflite";
+
+    /** Which of the two this processor runs faster; null until it was tried. */
+    private static String fasterOnCpu;
 
     private Models() {}
 
@@ -105,15 +108,29 @@ final class Models {
         String note = "";
         if (settings.gpu) {
             try {
-                return onGpu(context, FOR_GPU, settings.threads, true);
+                return onGpu(context, FP16, settings.threads, true);
             } catch (UnusableException refused) {
                 note = context.getString(R.string.gpu_refused, refused.getMessage());
             }
         }
-        ByteBuffer file = read(context, FOR_CPU);
-        ModelSpec spec = ModelSpec.read(file);
-        Engine engine = new TfliteEngine(file, settings.threads, null);
-        return new Loaded(FOR_CPU, spec, engine, null, note);
+        return onCpu(context, fasterOnCpu(context, settings.threads), settings.threads, note);
+    }
+
+    /**
+     * The faster of the shipped models: TFLite hands fp16 to XNNPACK and keeps int8 on kernels of
+     * its own, and which wins depends on the processor.
+     */
+    private static synchronized String fasterOnCpu(Context context, int threads)
+            throws UnusableException {
+        if (fasterOnCpu == null) {
+            try (Loaded int8 = onCpu(context, INT8, threads, "");
+                    Loaded fp16 = onCpu(context, FP16, threads, "")) {
+                double first = Trial.seconds(int8.engine, int8.spec);
+                double second = Trial.seconds(fp16.engine, fp16.spec);
+                fasterOnCpu = first < second ? INT8 : FP16;
+            }
+        }
+        return fasterOnCpu;
     }
 
     /**
@@ -121,10 +138,11 @@ final class Models {
      *
      * @throws UnusableException there is none of that name, or it cannot be run
      */
-    static Loaded onCpu(Context context, String name, int threads) throws UnusableException {
+    static Loaded onCpu(Context context, String name, int threads, String note)
+            throws UnusableException {
         ByteBuffer file = read(context, name);
         ModelSpec spec = ModelSpec.read(file);
-        return new Loaded(name, spec, new TfliteEngine(file, threads, null), null, "");
+        return new Loaded(name, spec, new TfliteEngine(file, threads, null), null, note);
     }
 
     /**
@@ -144,7 +162,7 @@ final class Models {
             engine = new TfliteEngine(file, threads, delegate);
             if (compare) {
                 try (Engine cpu = new TfliteEngine(file, threads, null)) {
-                    GpuCheck.require(engine, cpu, spec);
+                    Trial.require(engine, cpu, spec);
                 }
             }
             return new Loaded(name, spec, engine, delegate, "");

@@ -1,5 +1,6 @@
 package org.edgedepth.demo;
 
+import java.text.NumberFormat;
 import java.util.List;
 import java.util.Locale;
 import org.edgedepth.core.AlignedFrame;
@@ -22,8 +23,11 @@ final class SweepDepth {
     final SweepRange range;
     /** The lens is not calibrated: near and far, but no metres. */
     final boolean relative;
-    final String model;
+    /** Of the model's numbers, fp16 or int8. */
+    final String precision;
     final boolean gpu;
+    /** Why it is not on the GPU although that was asked for; empty otherwise. */
+    final String note;
     /** Frames that moved too far to be used. */
     final int rejected;
     final Seconds seconds;
@@ -51,8 +55,9 @@ final class SweepDepth {
         this.name = name;
         this.relative = relative;
         rejected = outcome.rejected.size();
-        this.model = model.name;
+        precision = model.spec.precision;
         gpu = model.gpu;
+        note = model.note;
         frames = outcome.frames;
         range = outcome.range;
         seconds = new Seconds();
@@ -112,6 +117,13 @@ final class SweepDepth {
             sharp = Composite.allInFocus(frames);
         }
         return sharp;
+    }
+
+    /** A round distance of the scale. */
+    static String tick(double metres, Locale locale) {
+        NumberFormat format = NumberFormat.getNumberInstance(locale);
+        format.setMaximumFractionDigits(2);
+        return format.format(metres) + " m";
     }
 
     /** Distance in metres as people say it. */

@@ -36,6 +36,7 @@ public final class BenchActivityTest {
     public void itMeasures() throws Exception {
         Intent extras =
                 new Intent()
+                        .putExtra("model", Models.FP16)
                         .putExtra("threads", 1)
                         .putExtra("rounds", 2)
                         .putExtra("runs", 3)
@@ -54,7 +55,7 @@ public final class BenchActivityTest {
     public void itPrepares() throws Exception {
         JSONObject answer = ask("prepared", new Intent().putExtra("prepare", true));
         assertTrue(answer.isNull("error"));
-        assertTrue(answer.getJSONArray("models").toString().contains(Models.FOR_CPU));
+        assertTrue(answer.getJSONArray("models").toString().contains(Models.INT8));
         assertTrue(answer.getJSONArray("sweeps").toString().contains("desk"));
         assertTrue(Models.folder(context).isDirectory());
     }
@@ -71,7 +72,7 @@ public final class BenchActivityTest {
 
     @Test
     public void aDelegateThatRefusesIsAnError() throws Exception {
-        Intent extras = new Intent().putExtra("delegate", "gpu").putExtra("model", Models.FOR_GPU);
+        Intent extras = new Intent().putExtra("delegate", "gpu").putExtra("model", Models.FP16);
         JSONObject answer = ask("gpu", extras);
         assertFalse("there is no GPU here", answer.isNull("error"));
         assertFalse(answer.has("rounds"));

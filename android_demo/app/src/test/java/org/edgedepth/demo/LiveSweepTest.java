@@ -144,12 +144,14 @@ public final class LiveSweepTest implements LiveSweep.Listener {
 
     @Test
     public void withoutRoomItEndsWithAMessage() throws Exception {
+        CapturedFrame[] frames = {sample.frame(0), sample.frame(1)};
         File sweeps = Storage.sweeps(context);
         Storage.delete(sweeps);
         try (FileOutputStream blocker = new FileOutputStream(sweeps)) {
             blocker.write(1);
         }
-        take(2);
+        live.add(frames[0]);
+        live.add(frames[1]);
         waitForTheEnd();
         assertEquals(R.string.disk_full, problem);
         assertNull(name);

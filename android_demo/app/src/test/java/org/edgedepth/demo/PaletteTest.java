@@ -62,6 +62,8 @@ public final class PaletteTest {
         assertEquals("0,35 m", SweepDepth.metres(1 / 0.35, Locale.GERMANY));
         assertEquals("2.0 m", SweepDepth.metres(0.5, Locale.UK));
         assertEquals("20 m", SweepDepth.metres(0.05, Locale.UK));
+        assertEquals("1.25 m", SweepDepth.tick(1.25, Locale.UK));
+        assertEquals("0,4 m", SweepDepth.tick(0.4, Locale.GERMANY));
         assertEquals("\u221e", SweepDepth.metres(0, Locale.UK));
     }
 }

@@ -8,19 +8,19 @@ import org.edgedepth.core.StreamingDriver;
 import org.edgedepth.core.SweepRange;
 import org.edgedepth.core.UnusableException;
 
-/**
- * Whether the GPU computes what the CPU computes: delegates are known to accept a model and to
- * return something else.
- */
-final class GpuCheck {
+/** A model's first runs, on a made-up sweep: is it right, and how fast is it? */
+final class Trial {
     /** Mean difference that half precision explains, as a share of the sweep's range. */
     static final double MOST_MEAN_DIFFERENCE = 0.02;
 
     private static final int FRAMES = 3;
 
-    private GpuCheck() {}
+    private Trial() {}
 
     /**
+     * The GPU computes what the CPU computes: delegates are known to accept a model and to return
+     * something else.
+     *
      * @throws UnusableException the answers differ
      */
     static void require(Engine gpu, Engine cpu, ModelSpec spec) throws UnusableException {
@@ -32,6 +32,18 @@ final class GpuCheck {
                             "the GPU's answer differs from the CPU's by %.3f of the range",
                             difference));
         }
+    }
+
+    /**
+     * Seconds of a run, the first one not counted.
+     *
+     * @throws UnusableException the model does not run
+     */
+    static double seconds(Engine engine, ModelSpec spec) throws UnusableException {
+        answer(engine, spec);
+        long start = System.nanoTime();
+        answer(engine, spec);
+        return (System.nanoTime() - start) * 1e-9;
     }
 
     static double meanDifference(ModelAnswer a, ModelAnswer b) {
