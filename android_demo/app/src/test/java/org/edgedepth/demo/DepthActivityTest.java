@@ -95,8 +95,9 @@ public final class DepthActivityTest {
                 java.nio.ByteBuffer.allocate(4 * depth.dioptres.data.length)
                         .order(java.nio.ByteOrder.LITTLE_ENDIAN);
         bytes.asFloatBuffer().put(depth.dioptres.data);
-        String name = depth.dioptres.height + "x" + depth.dioptres.width + ".f32";
-        File goal = new File(System.getProperty("edgedepth.out"), "sample_dioptres_" + name);
+        String size = depth.dioptres.height + "x" + depth.dioptres.width;
+        String name = "sample_" + depth.precision + "_" + size + ".f32";
+        File goal = new File(System.getProperty("edgedepth.out"), name);
         Files.write(goal.toPath(), bytes.array());
     }
 
