@@ -44,7 +44,7 @@ def build(
     edgedepth demo build --keystore team.p12               the same key on several machines
 
     Needs a JDK, Maven, aapt2, zipalign and apksigner (Debian has them; `make tools` brings
-    them) and no Android SDK. What it is made from is fetched once, about 170 MB, and checked
+    them) and no Android SDK. What it is made from is fetched once, about 250 MB, and checked
     against pinned SHA-256. The key is made on first use and stays on this machine.
     """
     from edgedepth.demo.build import ABIS

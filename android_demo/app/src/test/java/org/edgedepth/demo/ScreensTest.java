@@ -47,9 +47,12 @@ public final class ScreensTest {
                 SavedSweep.read(Storage.sweep(screen.getApplicationContext(), Storage.SAMPLE));
         byte[] jpeg = sample.picture(0);
         Bitmap frame = BitmapFactory.decodeByteArray(jpeg, 0, jpeg.length);
-        BitmapDrawable picture = new BitmapDrawable(screen.getResources(), frame);
-        picture.setGravity(Gravity.FILL_HORIZONTAL | Gravity.CENTER_VERTICAL);
         View preview = screen.findViewById(R.id.preview);
+        int width = ((View) preview.getParent()).getWidth();
+        int height = width * frame.getHeight() / frame.getWidth();
+        Bitmap fitting = Bitmap.createScaledBitmap(frame, width, height, true);
+        BitmapDrawable picture = new BitmapDrawable(screen.getResources(), fitting);
+        picture.setGravity(Gravity.CENTER);
         preview.setVisibility(View.GONE);
         ((View) preview.getParent()).setBackground(picture);
     }
