@@ -98,7 +98,14 @@ def test_file_that_a_runtime_refuses_is_a_failure_not_a_crash(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("data", "says"),
-    [(b"not a model", "is not a .tflite file"), (None, "cannot be read")],
+    [
+        (b"not a model", "is not a .tflite file"),
+        (b"PK\x03\x04" + bytes(100), "is not a .tflite file"),
+        (b"", "is not a .tflite file"),
+        (doubler().bytes()[:300], "is corrupt or truncated"),
+        (doubler().bytes()[:40] + bytes(400), "is corrupt or truncated"),
+        (None, "cannot be read"),
+    ],
 )
 def test_bad_file_is_one_line(tmp_path: Path, data: bytes | None, says: str) -> None:
     path = tmp_path / "bad.tflite"

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -75,6 +76,7 @@ def test_float_boundary_and_no_streaming(run_dir: Path, sketched: dict[str, Any]
     assert set(session.inputs("infer")) == {"frame_0", "frame_1", "focus", "optics"}
 
 
+@pytest.mark.slow
 def test_all_writes_the_set_and_a_table(run_dir: Path, sketched: dict[str, Any]) -> None:
     out = run_dir / "models"
     result = run(str(run_dir), "--all", "-o", str(out))
@@ -212,6 +214,18 @@ def test_run_without_weights_is_one_line(run_dir: Path) -> None:
     result = run(str(run_dir))
     assert isinstance(result.exception, UserError)
     assert "weights" in str(result.exception)
+
+
+def test_weights_of_another_preset_are_one_line(run_dir: Path) -> None:
+    pytest.importorskip("tensorflow", reason="needs the train extra")
+    from edgedepth.config import TrainConfig
+
+    (run_dir / "config.json").write_text(TrainConfig(height=64, width=64).to_json())
+    np.savez(run_dir / "weights-qat.npz", **{"000/kernel": np.zeros((3, 3), np.float32)})
+    result = run(str(run_dir), "--size", "64x64")
+    assert isinstance(result.exception, UserError), result.output
+    assert "holds weights of another network" in str(result.exception)
+    assert {p.name for p in run_dir.iterdir()} == {"config.json", "weights-qat.npz"}
 
 
 def test_missing_output_folder_is_one_line_before_the_work(run_dir: Path) -> None:

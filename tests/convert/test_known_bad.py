@@ -83,6 +83,7 @@ def test_layer_normalisation(tf: Any) -> None:
     assert "layer-norm" in rules(audited)
 
 
+@pytest.mark.slow
 def test_paper_network_of_plain_keras_layers_computes_the_same_and_is_refused(
     tf: Any, tmp_path: Path
 ) -> None:
