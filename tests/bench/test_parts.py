@@ -110,7 +110,7 @@ def test_without_a_sweep_frames_are_rendered(model: Path) -> None:
     pictures = inputs.default_pictures([file, long], 1)
     assert pictures.sweep is None
     frames = pictures.model_inputs(long).frames
-    assert frames.shape == (15, 96, 128, 7)
+    assert frames.shape == (15, 96, 128, file.spec.channels)
     assert frames[..., :3].std() > 10
     assert "rendered" in pictures.source
 
