@@ -110,7 +110,7 @@ def _trust(trusted: Record) -> Iterator[Promise]:
         f"{100 * (cost['median'] - 1):+.2f} % "
         f"({100 * (cost['low'] - 1):+.2f} to {100 * (cost['high'] - 1):+.2f} %)",
         f"under {100 * trust.OVERHEAD_LIMIT:.0f} %",
-        cost["median"] - 1 < trust.OVERHEAD_LIMIT,
+        cost["high"] - 1 < trust.OVERHEAD_LIMIT,
     )
     good, of = trust.agreed(trusted["trials"])
     yield Promise(

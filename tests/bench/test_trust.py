@@ -67,6 +67,10 @@ def test_trials(plan: Plan, monkeypatch: pytest.MonkeyPatch, sweep: Path, cost: 
     assert told["two"].value == "2 of 3 trials"
     assert not told["two"].met
     assert told["our"].target == "under 2 %"
+    for high, met in ((1.015, True), (1.03, False)):
+        cost["over_bare"] = {"median": 1.005, "low": 0.99, "high": high}
+        told = {p.what.split()[0]: p for p in figures.promises(bench(), record)}
+        assert told["our"].met is met
 
 
 def test_one_trial_with_several_combinations_agrees_only_as_a_whole() -> None:
