@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from edgedepth.data.blur import SHARP_PX, Aperture, Floats, blur, left_at
 from edgedepth.data.missing import fill_missing
 
-MAX_LAYERS = 6
-"""More layers are worse: each cut through a slanted surface leaves a seam."""
+MAX_LAYERS = 10
+"""Many more are worse: each cut through a slanted surface leaves a seam."""
 
 COARSE_PX = (6.0, 14.0)
 """From these circles of confusion on a layer is composited at half and at a quarter size."""
@@ -32,6 +32,7 @@ GRID = 4
 Window = tuple[slice, slice]
 
 _AREA = cv2.INTER_AREA
+_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
 def render_stack(
@@ -103,17 +104,18 @@ class _Sheet:
 def _sheets(rgb: Floats, depth: Floats, k: float, most: int) -> list[_Sheet]:
     """Cut a picture into sheets, far to near; the first covers it wholly."""
     low, high = float(depth.min()), float(depth.max())
-    count = max(1, min(most, math.ceil((high - low) * k)))
+    count = max(1, min(most, 255, math.ceil((high - low) * k)))
     step = max((high - low) / count, 1e-6)
     place = (depth - np.float32(low)) * np.float32(1 / step)
-    layer = np.minimum(place.astype(np.int32), count - 1)
+    layer = np.minimum(place, count - 1).astype(np.uint8)
+    held = np.bincount(layer.ravel(), minlength=count)
     planes = np.stack([*cv2.split(rgb), place])
     small = _halved(planes)
     sheets: list[_Sheet] = []
     for b in range(count):
-        if not (layer == b).any():
+        if not held[b]:
             continue
-        covers = layer >= b
+        covers = _with_outline(layer >= b, layer < b - 1) if sheets else np.ones(layer.shape, bool)
         window = _bounds(covers) if sheets else (slice(0, depth.shape[0]), slice(0, depth.shape[1]))
         part = np.empty((5, *covers[window].shape), np.float32)
         part[:3], part[4] = _cut(planes[:3], window), planes[3][window]
@@ -128,6 +130,13 @@ def _sheets(rgb: Floats, depth: Floats, k: float, most: int) -> list[_Sheet]:
         ends = low + b * step, low + (b + 1) * step
         sheets.append(_Sheet(*ends, window, depth.shape, not sheets, sizes))
     return sheets
+
+
+def _with_outline(covers: NDArray[np.bool_], beyond: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add the pixels next to a mask that lie far behind it: its edge runs through them, and
+    their colours are mixed."""
+    grown = cv2.dilate(covers.view(np.uint8), _CROSS) > 0
+    return covers | (grown & beyond)
 
 
 def _bounds(mask: NDArray[np.bool_]) -> Window:
@@ -224,22 +233,27 @@ def _composite(sheets: list[_Sheet], focus: float, k: float, aperture: Aperture)
         if behind[-1][0] != halvings:
             size = (4, height >> halvings, width >> halvings)
             behind.append((halvings, np.zeros(size, np.float32)))
-        _over(_cut(behind[-1][1], window), blurred)
+        _over(_cut(behind[-1][1], window), blurred, opaque=len(behind) == 1)
     while len(behind) > 1:
         halvings, front = behind.pop()
         while halvings > behind[-1][0]:
             halvings, front = halvings - 1, _doubled(front)
-        _over(behind[-1][1], front)
+        _over(behind[-1][1], front, opaque=len(behind) == 1)
     halvings, picture = behind[0]
     for _ in range(halvings):
         picture = _doubled(picture)
     return picture
 
 
-def _over(below: Floats, above: Floats) -> None:
-    """Lay premultiplied (4, h, w) planes over others, in place (Porter and Duff 1984)."""
-    below *= 1 - above[3]
-    below += above
+def _over(below: Floats, above: Floats, opaque: bool) -> None:
+    """Lay premultiplied (4, h, w) planes over others, in place (Porter and Duff 1984).
+
+    The coverage of ``opaque`` planes is 1 and stays so.
+    """
+    through = 1 - above[3]
+    for under, over in list(zip(below, above, strict=True))[: 3 if opaque else 4]:
+        under *= through
+        under += over
 
 
 def _halvings(sheet: _Sheet, focus: float, k: float) -> int:
@@ -258,7 +272,7 @@ def _blur_sheet(
     planes, window = _with_reach(sheet, math.ceil(max(map(abs, ends)) * 0.6) + 2, halvings)
     first, last = (math.copysign(left_at(abs(c), halvings), c) for c in ends)
     levels = _levels(first, last)
-    out = np.zeros((4, *planes.shape[1:]), np.float32)
+    out = np.empty((4, *planes.shape[1:]), np.float32)
     drawn = list(zip(planes[:4], out, strict=True))
     if sheet.covers_all:  # its coverage is 1 whatever the blur
         out[3] = 1
@@ -269,9 +283,13 @@ def _blur_sheet(
         return out, window
     signed = planes[4] * np.float32(last - first)
     signed += np.float32(first)
-    for level, weight in zip(levels, _weights(signed, levels), strict=True):
+    for i, (level, weight) in enumerate(zip(levels, _weights(signed, levels), strict=True)):
         for plane, target in drawn:
-            cv2.accumulateProduct(blur(plane, abs(level), aperture), weight, target)
+            blurred = blur(plane, abs(level), aperture)
+            if i:
+                cv2.accumulateProduct(blurred, weight, target)
+            else:
+                cv2.multiply(blurred, weight, dst=target)
     return out, window
 
 
@@ -325,10 +343,10 @@ def _levels(first: float, last: float) -> list[float]:
     """Signed circles of confusion at which to blur a sheet; between them one interpolates.
 
     Blur is worth resolving finely where it is small: on each side of focus levels run in
-    ratios of 2.5, or steps of 5 px.
+    ratios of 3, or steps of 7 px.
     """
     smallest = 0.0 if first * last <= 0 else min(abs(first), abs(last))
-    if last - first < max(0.4, 0.3 * smallest) or max(abs(first), abs(last)) < SHARP_PX:
+    if last - first < max(0.4, 0.7 * smallest) or max(abs(first), abs(last)) < SHARP_PX:
         return [(first + last) / 2]
     levels = {first, last}
     for side in (1, -1):
@@ -336,5 +354,5 @@ def _levels(first: float, last: float) -> list[float]:
         while c <= max(abs(first), abs(last)):
             if first < side * c < last:
                 levels.add(side * c)
-            c = min(c * 2.5, c + 5) if c else 1.6
+            c = min(c * 3, c + 7) if c else 2.0
     return sorted(levels)

@@ -39,8 +39,8 @@ def two_planes() -> Floats:
     [
         ((9,), 6.0, 42.5, 42.0, 7.0),
         pytest.param((1, 9, 21), 2.0, 40.5, 38.0, 1.0, marks=pytest.mark.slow),
-        pytest.param((1, 9, 21), 6.0, 38.5, 34.0, 7.0, marks=pytest.mark.slow),
-        pytest.param((1, 9, 21), 16.0, 35.0, 29.0, 8.0, marks=pytest.mark.slow),
+        pytest.param((1, 9, 21), 6.0, 38.5, 33.0, 7.0, marks=pytest.mark.slow),
+        pytest.param((1, 9, 21), 16.0, 35.0, 28.0, 8.0, marks=pytest.mark.slow),
     ],
 )
 def test_agrees_with_a_traced_lens(
