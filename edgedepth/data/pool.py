@@ -274,7 +274,7 @@ def _load(path: Path) -> PackedStack:
 
 
 def _save(path: Path, stack: PackedStack) -> None:
-    cues = (
+    cues: dict[str, Any] = (
         {} if stack.energy is None else {"energy": stack.energy, "frame_valid": stack.frame_valid}
     )
     partial = path.with_suffix(f".{os.getpid()}.part")
