@@ -224,7 +224,8 @@ class RunningVertex:
         slope0 = (y1 - y0) / np.float32(x1 - x0)
         slope1 = (y2 - y1) / np.float32(x2 - x1)
         curvature = (slope1 - slope0) / np.float32(x2 - x0)
-        assert self._newest_is_best is not None and self._vertex is not None
+        assert self._newest_is_best is not None
+        assert self._vertex is not None
         peaks = self._newest_is_best & (y1 > y2) & (curvature < -MIN_CURVATURE) & known
         curvature = np.where(peaks, curvature, np.float32(-1))
         vertex = np.float32((x0 + x1) / 2) - slope0 / (2 * curvature)

@@ -128,7 +128,7 @@ def _sheets(rgb: Floats, depth: Floats, k: float, most: int) -> list[_Sheet]:
             part[:3] *= part[3]
         sizes = (part, half := _halved(part), _halved(half))
         ends = low + b * step, low + (b + 1) * step
-        sheets.append(_Sheet(*ends, window, (height, width), not sheets, sizes))
+        sheets.append(_Sheet(*ends, window, (depth.shape[0], depth.shape[1]), not sheets, sizes))
     return sheets
 
 
