@@ -34,6 +34,7 @@ class TrainConfig:
         seed: of everything random.
         shares: batches drawn in each step, one or more for each replica that trains.
         left_out: names of scenes that could not be read and are not to be used.
+        start_from: run directory whose float weights the float phase begins with, or "".
     """
 
     preset: str = "mobile"
@@ -58,6 +59,7 @@ class TrainConfig:
     seed: int = 0
     shares: int = 1
     left_out: tuple[str, ...] = ()
+    start_from: str = ""
 
     @property
     def pool(self) -> PoolConfig:

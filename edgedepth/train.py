@@ -104,6 +104,10 @@ def train(
         trainer = Trainer(run, config, spec, pool, held_out, say, team)
         with watching_peers():
             floating = trainer.network(Mode.FLOAT)
+            if config.start_from:
+                earlier = RunDirectory(Path(config.start_from))
+                path = earlier.weights_path("float")
+                floating.load_weights(earlier.load_weights("float"), path)
             trainer.fit("float", floating, 0, config.float_steps, config.learning_rate)
             rows["float"] = trainer.validate(floating)
 

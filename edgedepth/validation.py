@@ -54,7 +54,7 @@ def held_out_sources(config: TrainConfig) -> list[Source]:
         if source.endless:
             found.append(source)
         elif config.hold_out:
-            found.append(open_source(text, include=config.hold_out))
+            found.append(open_source(text, include=config.hold_out, exclude=config.left_out))
     if not found:
         raise UserError(
             "no scene is left for validation", "hold some out, e.g. --hold-out 'scene_1*'"

@@ -6,11 +6,16 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgedepth.errors import UserError
+
+if TYPE_CHECKING:
+    from edgedepth.data.survey import SceneFacts
+
+SHEET_SCENES = 16
 
 
 @click.group()
@@ -31,17 +36,26 @@ def data() -> None:
 @click.argument("source")
 @click.option("--scenes", type=click.IntRange(min=1), help="Look at the first so many only.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON record.")
-def check(source: str, scenes: int | None, as_json: bool) -> None:
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw the first usable scenes and their depth into this PNG.",
+)
+@click.option("--skip-bad", is_flag=True, help="Count and list scenes that cannot be used.")
+def check(
+    source: str, scenes: int | None, as_json: bool, sheet: Path | None, skip_bad: bool
+) -> None:
     """Read every scene of SOURCE and say what is in it.
 
     \b
     edgedepth data check rgbd:my_rgbd
+    edgedepth data check nyu:nyu_depth_v2_labeled.mat --sheet nyu.png
     edgedepth data check procedural --scenes 5 --json
 
-    Exit code 1 if a scene cannot be used.
+    Exit code 1 if a scene cannot be used; with --skip-bad only if none can.
     """
     from edgedepth.data.sources import open_source
-    from edgedepth.data.survey import survey
+    from edgedepth.data.survey import contact_sheet, split_counts, survey
 
     opened = open_source(source)
     found = []
@@ -57,13 +71,30 @@ def check(source: str, scenes: int | None, as_json: bool) -> None:
                 f"{fact.near_m:.2f} - {fact.far_m:.2f} m, median {fact.median_m:.2f} m"
             )
     bad = [fact for fact in found if fact.problem]
+    good = [(index, fact) for index, fact in enumerate(found) if not fact.problem]
+    split = split_counts(opened)
     if as_json:
-        record = {"source": source, "scenes": len(opened), "checked": [asdict(f) for f in found]}
+        checked = [asdict(fact) for fact in found]
+        record = {"source": source, "scenes": len(opened), "split": split, "checked": checked}
         click.echo(json.dumps(record, indent=2))
     else:
         click.echo(f"{source}: {len(found)} of {len(opened)} scenes read, {len(bad)} unusable")
-    if bad:
+        click.echo(_summary([fact for _, fact in good], split))
+    if sheet is not None and good:
+        shown = [opened.scene(index) for index, _ in good[:SHEET_SCENES]]
+        _write_png(contact_sheet(shown), sheet)
+    if bad and (not skip_bad or not good):
         raise UserError(f"{len(bad)} of {len(found)} scenes cannot be used", "see the list")
+
+
+def _summary(facts: list[SceneFacts], split: dict[str, int]) -> str:
+    """Range, valid share and split of all scenes in a line."""
+    if not facts:
+        return "no depth"
+    near, far = min(f.near_m for f in facts), max(f.far_m for f in facts)
+    share = sum(f.valid_share for f in facts) / len(facts)
+    parts = "".join(f", {count} {name}" for name, count in split.items())
+    return f"depth {near:.2f} to {far:.2f} m, known in {share:.0%} of the pixels{parts}"
 
 
 @data.command()

@@ -58,6 +58,14 @@ from edgedepth.errors import UserError
     type=click.IntRange(1),
     help="Batches drawn in each step; by default one per GPU or worker.",
 )
+@click.option(
+    "--start-from",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Begin with the float weights of another run.",
+)
+@click.option(
+    "--skip-bad", is_flag=True, help="Look at every scene first; leave out and list the bad ones."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --run-dir.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Rendering processes."
@@ -84,6 +92,8 @@ def train(
     seed: int | None,
     checkpoint_every: int | None,
     shares: int | None,
+    start_from: Path | None,
+    skip_bad: bool,
     resume: bool,
     workers: int,
     pool_dir: Path | None,
@@ -118,8 +128,11 @@ def train(
         "seed": seed,
         "checkpoint_every": checkpoint_every,
         "shares": shares,
+        "start_from": str(start_from.absolute()) if start_from else None,
     }
     config = replace(config, **{k: v for k, v in changes.items() if v is not None})
+    if skip_bad:
+        config = replace(config, left_out=_bad_scenes(config.data))
     again = f"edgedepth train --run-dir {run_dir} --resume"
     # A shell ignores SIGINT for its background jobs, and schedulers stop a job with SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -154,6 +167,18 @@ def _config(preset: str, quick: bool, size: tuple[int, int] | None) -> Any:
         recipe = replace(config.recipe, height=height * scale, width=width * scale)
         config = replace(config, height=height, width=width, recipe=recipe)
     return shorten(config) if quick else config
+
+
+def _bad_scenes(sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the scenes that cannot be read, told to the user."""
+    from edgedepth.data.sources import open_source
+    from edgedepth.data.survey import unreadable
+
+    bad = unreadable([open_source(text) for text in sources])
+    click.echo(f"left out {len(bad)} scenes{':' if bad else ''}")
+    for problem in bad.values():
+        click.echo(f"  {problem}")
+    return tuple(sorted(bad))
 
 
 def _resume_arguments(run_dir: Path, workers: int, pool_dir: Path | None) -> list[str]:

@@ -54,7 +54,7 @@ def augmentation_sheet(scene: RgbdScene, seed: int = 0) -> Bytes:
     rng = np.random.default_rng([seed, 41])
     recipe = Recipe(height=TILE[0], width=TILE[1], frames=TILES)
     crop = one_crop(recipe, rng, scene)
-    far, near = np.quantile(1 / crop.depth_m[crop.valid], [0.05, 0.95])
+    near, far = np.quantile(1 / crop.depth_m[crop.valid], [0.95, 0.05])
     focus = np.linspace(near, far, TILES).astype(np.float32)
     depth = fill_missing(crop.depth_m, crop.valid)
     k = WIDEST_PX / max(float(np.ptp(focus)), 1e-3)

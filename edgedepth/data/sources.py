@@ -117,6 +117,12 @@ class DeskSource:
         return 0
 
 
+def scene_name(source: Source, index: int) -> str:
+    """Name of a scene before it is read."""
+    names = getattr(source, "names", None)
+    return str(names()[index]) if names is not None else f"{source.name}-{index}"
+
+
 def open_source(
     text: str,
     include: Collection[str] | None = None,

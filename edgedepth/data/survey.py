@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth.data.nyu import SCENES, NyuSource, test_split
 from edgedepth.data.scenes import RgbdScene
-from edgedepth.data.sources import Source
+from edgedepth.data.sources import Source, scene_name
 from edgedepth.errors import UserError
 
 ENDLESS_SCENES = 12
@@ -51,7 +52,23 @@ def survey(source: Source, most: int | None = None) -> Iterator[SceneFacts]:
         try:
             yield facts(source.scene(index))
         except UserError as error:
-            yield SceneFacts(f"scene {index}", problem=str(error))
+            yield SceneFacts(scene_name(source, index), problem=str(error))
+
+
+def unreadable(sources: Sequence[Source]) -> dict[str, str]:
+    """Read every scene of the sources that have an end: names of those that cannot be used,
+    and why."""
+    found = (fact for source in sources if not source.endless for fact in survey(source))
+    return {fact.name: fact.problem for fact in found if fact.problem}
+
+
+def split_counts(source: Source) -> dict[str, int]:
+    """Scenes in each part of a data set's official split, empty where it has none."""
+    if not isinstance(source, NyuSource) or max(source.indices) >= SCENES:
+        return {}
+    held = test_split()
+    test = sum(index in held for index in source.indices)
+    return {"train": len(source) - test, "test": test}
 
 
 def facts(scene: RgbdScene) -> SceneFacts:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgedepth.data.parallel import spread
 from edgedepth.data.records import StackJob, begin, read_reports, write_shard
-from edgedepth.data.sources import Source, open_source
+from edgedepth.data.sources import Source, open_source, scene_name
 from edgedepth.data.sweep_writer import CameraPreset, SweepOptions, render_sweep, write_sweep
 from edgedepth.errors import UserError
 
@@ -44,12 +44,6 @@ class Outcome:
 
     names: tuple[str, ...]
     left_out: tuple[str, ...] = ()
-
-
-def scene_name(source: Source, index: int) -> str:
-    """Name of a scene before it is read."""
-    names = getattr(source, "names", None)
-    return str(names()[index]) if names is not None else f"{source.name}-{index}"
 
 
 @lru_cache(maxsize=1)
