@@ -40,6 +40,11 @@ _TUKEY = 2.5
 _FLOOR = 0.006
 """Band amplitude (share of full scale) taken for noise."""
 
+_OUTSIDE, _INSIDE = 1e6, 50.0
+"""What stands where a frame has no picture: so much that a thousandth of it, the least weight of
+OpenCV's interpolation (1 / 1024), still tells a pixel that the border has a part in. Bands stay
+far below the second."""
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -260,9 +265,9 @@ def _warp(band: Image, matrix: Matrix, grow: float) -> tuple[Image, NDArray[np.b
         (band.shape[1], band.shape[0]),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=1e3,
+        borderValue=_OUTSIDE,
     )
-    return warped, warped < 50
+    return warped, warped < _INSIDE
 
 
 def _gauss_newton(level: _Level, band: Image, matrix: Matrix) -> tuple[Matrix | None, float]:

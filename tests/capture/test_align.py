@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgedepth.capture.align import REFERENCE, Aligner, Motion, feature_motion, to_work
+from edgedepth.capture.align import REFERENCE, Aligner, Motion, _warp, feature_motion, to_work
 from edgedepth.capture.register import apply_gain, brightness_gain, cue_size, place
 from tests.capture.scenes import disk_blur, moved, similarity, texture
 
@@ -58,6 +58,14 @@ def test_scale_rotation_and_shift_are_named_rightly() -> None:
     assert motion.scale == pytest.approx(1.03, abs=1e-3)
     assert motion.rotation_deg == pytest.approx(1.5, abs=0.02)
     assert motion.shift_px == pytest.approx((6.0, -4.0), abs=0.1)
+
+
+@pytest.mark.parametrize("degrees", [0.3, 2.0, 7.0])
+def test_no_pixel_is_judged_that_the_border_has_a_part_in(degrees: float) -> None:
+    band = np.full(SIZE, -2.0, np.float32)
+    warped, inside = _warp(band, similarity(1.01, degrees, 3.3, -2.7), 1.0)
+    assert 0.5 < inside.mean() < 1
+    np.testing.assert_allclose(warped[inside], -2.0, atol=1e-5)
 
 
 def test_same_picture_is_left_alone() -> None:

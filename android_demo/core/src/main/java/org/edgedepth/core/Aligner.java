@@ -22,7 +22,7 @@ public final class Aligner {
     private static final double LEAST_SCORE = 0.12;
     private static final double LEAST_DETAIL = 0.05;
     private static final float TUKEY = 2.5f;
-    private static final float OUTSIDE = 1e3f;
+    private static final float OUTSIDE = 1e6f;
     private static final float INSIDE = 50f;
 
     private final double blurPx;

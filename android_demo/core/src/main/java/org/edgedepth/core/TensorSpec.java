@@ -86,13 +86,14 @@ public final class TensorSpec {
             if (type != Type.FLOAT32) {
                 throw new IllegalArgumentException(name + " is " + type + " without a scale");
             }
-            FloatBuffer floats = floats(target);
-            floats.put(real);
+            floats(target).put(real);
             return;
         }
-        for (int i = 0; i < real.length; i++) {
-            target.put(i, (byte) quantize(real[i]));
+        byte[] stored = new byte[real.length];
+        for (int i = 0; i < stored.length; i++) {
+            stored[i] = (byte) quantize(real[i]);
         }
+        whole(target).put(stored);
     }
 
     /** One real number as the tensor stores it, halves to even, saturating. */
@@ -109,9 +110,11 @@ public final class TensorSpec {
     public void putBytes(ByteBuffer target, byte[] values) {
         require(values.length);
         if (type == Type.INT8 && zeroPoint == -128 && Math.abs(scale * 255 - 1) < 1e-4) {
-            for (int i = 0; i < values.length; i++) {
-                target.put(i, (byte) (values[i] ^ 0x80));
+            byte[] stored = new byte[values.length];
+            for (int i = 0; i < stored.length; i++) {
+                stored[i] = (byte) (values[i] ^ 0x80);
             }
+            whole(target).put(stored);
             return;
         }
         float[] real = new float[values.length];
@@ -128,17 +131,24 @@ public final class TensorSpec {
             floats(source).get(values);
             return values;
         }
+        byte[] bytes = new byte[values.length];
+        whole(source).get(bytes);
         for (int i = 0; i < values.length; i++) {
-            int stored = type == Type.INT8 ? source.get(i) : source.get(i) & 0xFF;
+            int stored = type == Type.INT8 ? bytes[i] : bytes[i] & 0xFF;
             values[i] = scale > 0 ? (stored - zeroPoint) * scale : stored;
         }
         return values;
     }
 
     private static FloatBuffer floats(ByteBuffer buffer) {
+        return whole(buffer).asFloatBuffer();
+    }
+
+    /** All of a buffer wherever its position is, to be copied at once and not byte by byte. */
+    private static ByteBuffer whole(ByteBuffer buffer) {
         ByteBuffer whole = buffer.duplicate().order(ByteOrder.nativeOrder());
         whole.clear();
-        return whole.asFloatBuffer();
+        return whole;
     }
 
     private void require(int count) {

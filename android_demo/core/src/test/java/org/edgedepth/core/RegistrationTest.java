@@ -57,7 +57,7 @@ public class RegistrationTest {
             assertEquals(name, wanted.down, motion.similarity.down, PIXELS);
             assertEquals(name, wanted.a, motion.similarity.a, PIXELS / corner);
             assertEquals(name, wanted.b, motion.similarity.b, PIXELS / corner);
-            assertTrue(name, motion.score > expected.getDouble("score") - 0.01);
+            assertEquals(name, expected.getDouble("score"), motion.score, 0.003);
         }
         assertEquals(2, aligned);
     }
