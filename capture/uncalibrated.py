@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from edgedepth.capture.fusion import sharpness
 from edgedepth.capture.register import RegisteredSweep
 from edgedepth.capture.sweep import Sweep
+from edgedepth.errors import UserError
 from edgedepth.learn.joint import JointSolution, solve, start_by_component, start_by_order
-from edgedepth.learn.spectra import shrunk, tile_spectra
+from edgedepth.learn.spectra import TileSpectra, shrunk, tile_spectra
 
 FAR_DIOPTRES, NEAR_DIOPTRES = 0.5, 2.5
 """The range that the frames are spread over; it means nothing in metres."""
@@ -32,6 +33,10 @@ SOLVE_BLUR_PX = 6.0
 
 SOLVE_SIDE = 640
 _SMALLEST_SIDE = 256
+LEAST_FRAMES = 3
+LEAST_PLACES = 4
+"""Textured places below which a picture shows nothing that could be in or out of focus."""
+
 _EXHAUSTIVE = 8
 _KEEP_FILES = 1.1
 _LEAST_BREATHING = 0.002
@@ -84,9 +89,15 @@ class Ordering:
 
 
 def order_frames(sweep: Sweep, registered: RegisteredSweep) -> Ordering:
-    """Order a sweep's frames by focus, far to near, and space them where that can be told."""
+    """Order a sweep's frames by focus, far to near, and space them where that can be told.
+
+    Raises:
+        UserError: fewer than three frames, or pictures without texture.
+    """
     count = len(registered.reports)
     used = [i for i in range(count) if registered.reports[i].used]
+    spectra = _spectra(registered, SOLVE_SIDE)
+    _check(sweep.folder.name, len(used), spectra)
     lens = [sweep.frames[i].words.lens_position for i in used]
     known = [p for p in lens if p is not None]
     by_lens = len(known) == len(used) and len(set(known)) == len(used)
@@ -96,12 +107,13 @@ def order_frames(sweep: Sweep, registered: RegisteredSweep) -> Ordering:
         order, by_file = order_by_sharpness(_profiles(registered))
         basis = "file name, which sharpness agrees with" if by_file else "sharpness"
     places = start_by_order(order)
-    solution = _solved(registered, places, np.array(known) if by_lens else None)
+    scales = np.array([registered.reports[i].motion.scale for i in used])
+    starts = [np.array(known)] if by_lens else [places, *_grown(scales)]
+    solution = _solved(registered, spectra, places, starts, by_lens)
     if solution is not None:
         if not np.array_equal(np.argsort(solution.positions), np.argsort(places)):
             basis = "blur"
         places = solution.positions
-    scales = np.array([registered.reports[i].motion.scale for i in used])
     end_known = len(used) > 2 and float(np.ptp(scales)) > _LEAST_BREATHING
     if end_known:
         reverse = np.corrcoef(places, scales)[0, 1] < 0
@@ -117,36 +129,61 @@ def order_frames(sweep: Sweep, registered: RegisteredSweep) -> Ordering:
     )
 
 
+def _check(name: str, frames: int, spectra: TileSpectra) -> None:
+    if frames < LEAST_FRAMES:
+        raise UserError(
+            f"{name}: {frames} usable frames without focus distances tell nothing of depth",
+            f"shoot at least {LEAST_FRAMES}, better six or more, or give distances with --focus",
+        )
+    if spectra.tiles and len(spectra) < LEAST_PLACES:
+        raise UserError(
+            f"{name} has too little texture: {len(spectra)} of {spectra.tiles} places show any",
+            "photograph something detailed, or give the focus distances with --focus",
+        )
+
+
+def _spectra(registered: RegisteredSweep, side: int) -> TileSpectra:
+    """Of the sweep's tiles, its long side at most ``side`` pixels."""
+    return tile_spectra(shrunk(registered.stack, side / max(registered.stack.size)))
+
+
+def _grown(scales: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Positions to start from by focal breathing, where there is any."""
+    return [scales] if len(scales) > 2 and float(np.ptp(scales)) > _LEAST_BREATHING else []
+
+
 def _solved(
     registered: RegisteredSweep,
+    spectra: TileSpectra,
     places: NDArray[np.float64],
-    lens: NDArray[np.float64] | None,
+    starts: list[NDArray[np.float64]],
+    by_lens: bool,
 ) -> JointSolution | None:
     """Positions that explain the blur and agree with what is known of the order.
 
     Args:
+        spectra: at ``SOLVE_SIDE``.
         places: (N,) even positions in the order found so far.
-        lens: (N,) lens positions, which are not to be doubted.
+        starts: positions to start from, the likeliest first.
+        by_lens: the order is the lens's own and not to be doubted.
     """
     long_side = max(registered.stack.size)
     side = min(SOLVE_SIDE, long_side)
     solution, at = None, side
     for _ in range(2):
-        spectra = tile_spectra(shrunk(registered.stack, side / long_side))
-        if lens is None:
-            found = solve(spectra, [places, start_by_component(spectra)] if len(spectra) else [])
-        else:
-            found = solve(spectra, [lens])
+        free = [] if by_lens or not len(spectra) else [start_by_component(spectra)]
+        found = solve(spectra, [*starts, *free])
         if found is None:
             break
         solution, at = found, side
         side = int(np.clip(side * SOLVE_BLUR_PX / found.span_px, _SMALLEST_SIDE, long_side))
         if 0.7 < side / at < 1.4:
             break
+        spectra = _spectra(registered, side)
     if solution is None:
         return None
     agrees = float(np.corrcoef(_ranks(solution.positions), _ranks(places))[0, 1])
-    if lens is not None and abs(agrees) < 1 - 1e-9:
+    if by_lens and abs(agrees) < 1 - 1e-9:
         return None
     if abs(agrees) < _AGREES and solution.misfit > _SURE_MISFIT:
         return None

@@ -181,19 +181,45 @@ def _check_texture(name: str, spectra: TileSpectra) -> None:
     )
 
 
+def check_stack(name: str, stack: FocalStack) -> None:
+    """Refuse a stack whose pictures cannot teach anything, or contradict its distances.
+
+    Raises:
+        UserError: too little texture, or frames not focused where they say.
+    """
+    planes = stack.focus_dioptres.astype(np.float64)
+    factor = SEARCH_BLUR_PX / (stack.coc_px_per_dioptre * max(float(np.ptp(planes)), 0.1))
+    spectra = tile_spectra(shrunk(stack, max(factor, SHORTEST_PX / max(stack.size))))
+    _check_texture(name, spectra)
+    misfit = best_misfit(spectra, planes, spectra_k(stack, spectra))
+    _check_order(name, spectra, planes, float(np.median(misfit)))
+
+
+def spectra_k(stack: FocalStack, spectra: TileSpectra) -> float:
+    """The stack's K at the size that its spectra were taken at."""
+    return stack.coc_px_per_dioptre * max(spectra.size) / max(stack.size)
+
+
+def _check_order(name: str, spectra: TileSpectra, planes: Doubles, misfit: float) -> None:
+    """Raise when other planes than those reported explain the blur, and much better."""
+    if misfit < GOOD_MISFIT:
+        return
+    free = solve(spectra, [planes, start_by_component(spectra)])
+    agrees = 0.0 if free is None else abs(float(np.corrcoef(free.positions, planes)[0, 1]))
+    if free is not None and free.misfit < 0.4 * misfit and agrees < SHUFFLED:
+        raise UserError(
+            f"{name}: the frames are not focused at the distances that they report",
+            "look at them with `edgedepth inspect`, and correct them with --focus",
+        )
+
+
 def _consistent(name: str, spectra: TileSpectra, planes: Doubles, guess: float) -> TileSpectra:
     """The tiles whose blur follows the planes as reported."""
     misfit = best_misfit(spectra, planes, guess)
     good = misfit < GOOD_MISFIT
     if good.sum() >= max(LEAST_TILES, LEAST_SHARE * spectra.tiles):
         return spectra.pick(good)
-    free = solve(spectra, [planes, start_by_component(spectra)])
-    agrees = 0.0 if free is None else abs(float(np.corrcoef(free.positions, planes)[0, 1]))
-    if free is not None and free.misfit < 0.4 * np.median(misfit) and agrees < SHUFFLED:
-        raise UserError(
-            f"{name}: the frames are not focused at the distances that they report",
-            "look at them with `edgedepth inspect`, and correct them with --focus",
-        )
+    _check_order(name, spectra, planes, float(np.median(misfit)))
     raise UserError(
         f"{name}: too thin evidence, the blur of only {int(good.sum())} of {len(spectra)} places "
         "follows the focus distances",

@@ -31,8 +31,8 @@ ITERATIONS = 25
 _SMALLEST_STEP = 2e-4
 _DAMPING = 1e-3
 _NUDGE = 1e-3
-LEAST_DEPTH_SPREAD = 0.1
-"""Interquartile range of the tiles' depths, as a share of the sweep, below which the scene is
+LEAST_DEPTH_SPREAD = 0.12
+"""Range of the tiles' depths, outliers aside, as a share of the sweep, below which the scene is
 one depth: then a plane before it and one behind it look alike."""
 
 WORST_MISFIT = 0.02
@@ -81,7 +81,7 @@ def solve(spectra: TileSpectra, starts: list[Doubles]) -> JointSolution | None:
             best = found
     if best is None or best.misfit > WORST_MISFIT:
         return None
-    low, high = np.quantile(best.depth, [0.25, 0.75])
+    low, high = np.quantile(best.depth, [0.05, 0.95])
     return best if high - low >= LEAST_DEPTH_SPREAD else None
 
 
