@@ -72,6 +72,43 @@ def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeig
     return tf.reduce_mean(total)
 
 
+def imitation_loss(
+    outputs: dict[str, Tensor], taught: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeights
+) -> Tensor:
+    """Distance of a quantised network's answer from that of the float network it came from.
+
+    Learning the truth again in fewer steps would trade one camera's accuracy for another's;
+    the float answer is what quantisation is to cost nothing of (Hinton et al. 2015).
+
+    Args:
+        taught: outputs of the float network for the same batch.
+    """
+    span = tf.reshape(batch["span"], (-1, 1, 1))
+    low = tf.reshape(batch["low"], (-1, 1, 1))
+    gain = tf.reshape(tf.sqrt(tf.maximum(batch["blur"], 1.0) / PHONE_COC), (-1, 1, 1))
+    taught = {name: tf.stop_gradient(value) for name, value in taught.items()}
+    everywhere = tf.ones_like(batch["valid"])
+
+    def dioptres(answer: dict[str, Tensor]) -> Tensor:
+        position = tf.clip_by_value(
+            answer["inverse_depth"][..., 0], OUTPUT_RANGE[0], OUTPUT_RANGE[1] * 0.99
+        )
+        return low + span * position
+
+    def log(d: Tensor) -> Tensor:
+        return tf.math.log(tf.maximum(d, 1 / MAX_METRES))
+
+    mine, theirs = dioptres(outputs), dioptres(taught)
+    error = mine - theirs
+    total = w.dioptres * masked_mean(gain * tf.abs(error), everywhere)
+    total += w.relative * masked_mean(tf.abs(log(mine) - log(theirs)), everywhere)
+    total += w.gradient * gradient_error(gain * error, everywhere)
+    apart = tf.reduce_mean(tf.abs(outputs["means"] - taught["means"]), -1)
+    total += w.focus_only * masked_mean(gain * span * apart, everywhere[:, ::2, ::2])
+    doubt = tf.abs(outputs["confidence"] - taught["confidence"])[..., 0]
+    return tf.reduce_mean(total + w.confidence * masked_mean(doubt, everywhere))
+
+
 def gradient_error(error: Tensor, mask: Tensor) -> Tensor:
     """Mean absolute difference of ``error`` between neighbours, both valid, per item."""
     down = masked_mean(tf.abs(error[:, 1:] - error[:, :-1]), mask[:, 1:] * mask[:, :-1])

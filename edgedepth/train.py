@@ -22,7 +22,7 @@ from edgedepth.data.batches import batches
 from edgedepth.data.pool import Batch, Pool
 from edgedepth.distributed import Team, make_team, replica_mean, watching_peers
 from edgedepth.errors import UserError
-from edgedepth.losses import LossWeights, metres_loss, sweep_loss
+from edgedepth.losses import LossWeights, imitation_loss, metres_loss, sweep_loss
 from edgedepth.models.backend import keras, tf
 from edgedepth.models.layers import Mode
 from edgedepth.models.network import FocalNetwork
@@ -114,7 +114,9 @@ def train(
             quantized = trainer.network(Mode.QUANTIZED)
             quantized.copy_folded(floating)
             end = config.float_steps + config.qat_steps
-            trainer.fit("qat", quantized, config.float_steps, end, config.qat_learning_rate)
+            teacher = floating if spec.output == "sweep" else None
+            rate = config.qat_learning_rate
+            trainer.fit("qat", quantized, config.float_steps, end, rate, teacher)
             rows["qat"] = trainer.validate(quantized)
     summary = {"rows": rows, "stacks": len(held_out), "steps": end}
     if team.chief:
@@ -165,11 +167,20 @@ class Trainer:
         return self.pool.waited_s / max(self.pool.waited_s + self.stepped_s, 1e-9)
 
     def fit(
-        self, phase: str, network: FocalNetwork, first: int, last: int, peak_rate: float
+        self,
+        phase: str,
+        network: FocalNetwork,
+        first: int,
+        last: int,
+        peak_rate: float,
+        teacher: FocalNetwork | None = None,
     ) -> None:
         """Train ``network`` over the steps [first, last) and leave it with its averaged weights.
 
         A phase that has already ended is only loaded.
+
+        Args:
+            teacher: network whose answers it learns instead of the truth.
         """
         if self.run.weights_path(phase).exists():
             network.load_weights(self.run.load_weights(phase), self.run.weights_path(phase))
@@ -188,7 +199,7 @@ class Trainer:
         step = self._restore(phase, network, optimizer, first)
         if step == first and phase == "qat":
             self._calibrate(network, first)
-        update = make_update(network, optimizer, self.team)
+        update = make_update(network, optimizer, self.team, teacher)
         bar = tqdm(
             total=last - first,
             initial=step - first,
@@ -358,7 +369,7 @@ def tensors(batch: Batch) -> dict[str, Any]:
 
 
 def make_update(
-    network: FocalNetwork, optimizer: Any, team: Team
+    network: FocalNetwork, optimizer: Any, team: Team, teacher: FocalNetwork | None = None
 ) -> Callable[[list[dict[str, Any]]], float]:
     """One optimizer step from a batch per replica, which returns the mean loss.
 
@@ -373,7 +384,12 @@ def make_update(
             outputs = network.forward(
                 batch["frames"], batch["focus"], batch["optics"], training=True
             )
-            if network.spec.output == "sweep":
+            if teacher is not None:
+                taught = teacher.forward(
+                    batch["frames"], batch["focus"], batch["optics"], training=False
+                )
+                loss = imitation_loss(outputs, taught, batch, weights)
+            elif network.spec.output == "sweep":
                 loss = sweep_loss(outputs, batch, weights)
             else:
                 loss = metres_loss(outputs, batch)
