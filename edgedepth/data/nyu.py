@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgedepth.data.pairs import named
 from edgedepth.data.scenes import RgbdScene
@@ -64,14 +65,20 @@ class NyuSource:
                 rgb = np.transpose(file["images"][place], (2, 1, 0)).astype(np.float32) / 255
                 depth = np.ascontiguousarray(file["depths"][place].T, np.float32)
                 seen = file["rawDepths"][place].T > 0 if "rawDepths" in file else depth > 0
+                labels = _upright(file["labels"][place]) if "labels" in file else None
             except (OSError, KeyError, ValueError) as error:
                 raise _unreadable(self.path, error) from None
         valid = np.ascontiguousarray(seen & np.isfinite(depth) & (depth > 0))
-        return RgbdScene(np.ascontiguousarray(rgb), depth, valid, scene_name(place))
+        name = scene_name(place)
+        return RgbdScene(np.ascontiguousarray(rgb), depth, valid, name, labels=labels)
 
     def pick(self, rng: np.random.Generator) -> int:
         """Any scene alike."""
         return int(rng.integers(len(self)))
+
+
+def _upright(plane: Any) -> NDArray[np.uint16]:
+    return np.ascontiguousarray(np.asarray(plane).T, np.uint16)
 
 
 def scene_name(index: int) -> str:

@@ -13,7 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.data.textures import Material, random_material
-from edgedepth.data.tracer import BOX, CYLINDER, ELLIPSOID, ROOM, Primitive, Ray, World, trace
+from edgedepth.data.tracer import (
+    BOX,
+    CYLINDER,
+    ELLIPSOID,
+    FACES,
+    ROOM,
+    Primitive,
+    Ray,
+    World,
+    trace,
+)
 
 NEAREST_M, FARTHEST_M = 0.15, 10.0
 """Depths that procedural scenes keep to."""
@@ -31,6 +41,8 @@ class RgbdScene:
         valid: bool (H, W), depth is known.
         name: for messages and for keeping sets apart.
         segments: uint16 (H, W), pixels of one surface share a number; None if unknown.
+        labels: uint16 (H, W), what a pixel belongs to, 0 where unknown: objects by number in
+            procedural scenes, classes in NYU's; None if the source has none.
     """
 
     rgb: NDArray[np.float32]
@@ -38,6 +50,7 @@ class RgbdScene:
     valid: NDArray[np.bool_]
     name: str
     segments: NDArray[np.uint16] | None = None
+    labels: NDArray[np.uint16] | None = None
 
 
 def procedural_scene(seed: int, height: int, width: int, supersample: int = 1) -> RgbdScene:
@@ -61,7 +74,14 @@ def render_world(world: World, height: int, width: int, supersample: int, name: 
         rgb = np.asarray(small, np.float32)
         middle = slice(supersample // 2, None, supersample)
         depth, segments = depth[middle, middle].copy(), segments[middle, middle].copy()
-    return RgbdScene(rgb, depth, np.ones((height, width), bool), name, segments)
+    return _whole(rgb, depth, name, segments)
+
+
+def _whole(
+    rgb: NDArray[np.float32], depth: NDArray[np.float32], name: str, segments: NDArray[np.uint16]
+) -> RgbdScene:
+    labels = (segments // FACES + 1).astype(np.uint16)
+    return RgbdScene(rgb, depth, np.ones(depth.shape, bool), name, segments, labels)
 
 
 def _render_softly(world: World, height: int, width: int, supersample: int, name: str) -> RgbdScene:
@@ -76,7 +96,7 @@ def _render_softly(world: World, height: int, width: int, supersample: int, name
         x, y, z = (float(v) for v in direction)
         total += trace(world, height, width, Ray(pixel=pixel, lamp=(x, y, z)))[0]
     rgb = total / np.float32(supersample**2)
-    return RgbdScene(rgb, depth, np.ones((height, width), bool), name, segments)
+    return _whole(rgb, depth, name, segments)
 
 
 def trace_thin_lens(

@@ -25,6 +25,7 @@ def labelled(tmp_path: Path) -> Path:
     path = tmp_path / "nyu.mat"
     with h5py.File(path, "w") as file:
         file["images"], file["depths"], file["rawDepths"] = images, depths, raw
+        file["labels"] = rng.integers(0, 894, (3, 80, 60)).astype(np.uint16)
     return path
 
 
@@ -39,6 +40,14 @@ def test_pictures_stand_upright_and_the_unseen_is_not_valid(labelled: Path) -> N
         assert scene.depth_m[7, 30] == file["depths"][1, 30, 7]
     assert not scene.valid[:5, :10].any()
     assert scene.valid.sum() == 60 * 80 - 50
+
+
+def test_labels_stand_upright_too(labelled: Path) -> None:
+    scene = open_source(f"nyu:{labelled}").scene(1)
+    assert scene.labels is not None
+    with h5py.File(labelled, "r") as file:
+        assert scene.labels[7, 30] == file["labels"][1, 30, 7]
+        assert scene.labels.shape == scene.depth_m.shape
 
 
 def test_names_can_be_left_out(labelled: Path) -> None:
