@@ -160,9 +160,9 @@ class Writer:
             given[f"features_{stride}"] = (plane, features.parts[stride], stride)
         if labels is not None:
             given["labels"] = (labels, (), None)
-        for key, (value, parts, stride) in given.items():
+        for key, (value, parts, step) in given.items():
             if not place:
-                self._begin(key, value, parts, stride)
+                self._begin(key, value, parts, step)
             if key not in self.arrays or self.arrays[key].shape[1:] != value.shape:
                 raise UserError(
                     f"{name} has pictures of another shape than {self.names[0]}",

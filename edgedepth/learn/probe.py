@@ -141,7 +141,8 @@ class Head:
         """Gradients of the mean cross-entropy, weights first."""
         layers = self._forward(x)
         error = (1 / (1 + np.exp(-layers[-1][:, 0])) - y)[:, None] / len(x)
-        weights, biases = [], []
+        weights: list[Floats] = []
+        biases: list[Floats] = []
         for index in reversed(range(len(self.weights))):
             weights.insert(0, layers[index].T @ error)
             biases.insert(0, error.sum(axis=0))
