@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.data.pairs import named
+from edgedepth.data.pairs import check_depth, named
 from edgedepth.data.scenes import RgbdScene
 from edgedepth.errors import UserError
 
@@ -57,7 +57,7 @@ class NyuSource:
         """Scene ``index`` at its own size. Depth is the filled one, valid where the Kinect saw.
 
         Raises:
-            UserError: the file cannot be read.
+            UserError: the file cannot be read, or the scene's depth is not plausible.
         """
         place = self.indices[index]
         with _open(self.path) as file:
@@ -70,6 +70,8 @@ class NyuSource:
                 raise _unreadable(self.path, error) from None
         valid = np.ascontiguousarray(seen & np.isfinite(depth) & (depth > 0))
         name = scene_name(place)
+        depth = np.nan_to_num(depth, nan=0, posinf=0, neginf=0)
+        check_depth(f"{self.path}, scene {name}", np.where(valid, depth, 0))
         return RgbdScene(np.ascontiguousarray(rgb), depth, valid, name, labels=labels)
 
     def pick(self, rng: np.random.Generator) -> int:
@@ -116,6 +118,7 @@ def open_nyu(
         count = _count(images, 4)
         if count == 0 or count != _count(depths, 3):
             raise UserError(f"{path} holds no images and depths", "give nyu_depth_v2_labeled.mat")
+        _check_sizes(file, path)
     kept = tuple(
         i
         for i in _half(text, path, query, count)
@@ -144,6 +147,18 @@ def _half(text: str, path: Path, query: str, count: int) -> list[int]:
         )
     held = test_split()
     return [i for i in range(count) if (i in held) == (split == "test")]
+
+
+def _check_sizes(file: Any, path: Path) -> None:
+    """Pictures are (3, column, row) each, depths (column, row)."""
+    size = tuple(file["images"].shape[2:])
+    for name in ("depths", "rawDepths"):
+        if name in file and tuple(file[name].shape[1:]) != size:
+            found = "x".join(map(str, file[name].shape[1:]))
+            raise UserError(
+                f"{path}: images are {size[0]}x{size[1]} but {name} are {found}",
+                "give nyu_depth_v2_labeled.mat as published",
+            )
 
 
 def _count(array: Any, dimensions: int) -> int:

@@ -7,6 +7,7 @@ import string
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -23,7 +24,7 @@ MEDIAN_RANGE_M = (0.05, 100.0)
 USUAL_SCALES = (1e-4, 2e-4, 2.5e-4, 1e-3, 1e-2, 1.0)
 """Metres per unit of common depth files."""
 
-_CACHED_PAIRS = 64
+_CACHED_BYTES = 150e6
 _NO_DIGITS = str.maketrans("", "", string.digits)
 
 Bytes = NDArray[np.uint8]
@@ -77,7 +78,8 @@ class PairSource:
         """
         if index not in self._cache:
             self._cache[index] = self.read(self.pairs[index])
-            while len(self._cache) > _CACHED_PAIRS:
+            each = sum(part.nbytes for part in self._cache[index])
+            while len(self._cache) > max(1.0, _CACHED_BYTES / each):
                 self._cache.popitem(last=False)
         rgb, depth = self._cache[index]
         return RgbdScene(
@@ -89,10 +91,14 @@ class PairSource:
 
         Names that differ in digits only make a series; its weight is the root of its length.
         """
+        return int(rng.choice(len(self.pairs), p=self._weights))
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
         series = [pair.name.translate(_NO_DIGITS) for pair in self.pairs]
         length = Counter(series)
         weights = np.array([length[name] ** -0.5 for name in series])
-        return int(rng.choice(len(series), p=weights / weights.sum()))
+        return weights / weights.sum()
 
     def names(self) -> list[str]:
         """The scenes' names."""
@@ -178,11 +184,11 @@ def read_picture(path: Path, mode: int) -> NDArray:
     return np.asarray(image)
 
 
-def check_depth(path: Path, depth_m: Floats, scale_m: float | None = None) -> None:
+def check_depth(place: Path | str, depth_m: Floats, scale_m: float | None = None) -> None:
     """Refuse a depth map that is empty or in another unit than was said.
 
     Args:
-        path: for the message.
+        place: for the message.
         depth_m: (H, W) metres, 0 for unknown.
         scale_m: metres per unit, where the user could have given it wrongly.
 
@@ -191,12 +197,14 @@ def check_depth(path: Path, depth_m: Floats, scale_m: float | None = None) -> No
     """
     known = depth_m[depth_m > 0]
     if known.size < MIN_VALID_SHARE * depth_m.size:
-        raise UserError(f"{path} has hardly any depth", "remove the pair from the folder")
+        raise UserError(
+            f"{place} has hardly any depth", "remove the scene, or leave it out with --skip-bad"
+        )
     median = float(np.median(known))
     low, high = MEDIAN_RANGE_M
     if low <= median <= high:
         return
-    problem = f"{path}: median depth would be {median:.3g} m"
+    problem = f"{place}: median depth would be {median:.3g} m"
     if scale_m is None:
         raise UserError(problem, "is this the kind of data that the source's name says?")
     units = median / scale_m

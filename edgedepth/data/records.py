@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -148,6 +149,12 @@ def begin(job: StackJob, folder: Path, resume: bool) -> list[int]:
     return [i for i in range(job.shards) if not _report_path(job, folder, i).is_file()]
 
 
+@lru_cache(maxsize=1)
+def opened(text: str) -> Source:
+    """A source, opened once per process: a raw data set takes long to list."""
+    return open_source(text)
+
+
 def write_shard(job: StackJob, folder: Path, shard: int) -> ShardReport:
     """Render and write a shard. Doing it again, or twice at once, gives the same files.
 
@@ -156,7 +163,7 @@ def write_shard(job: StackJob, folder: Path, shard: int) -> ShardReport:
     """
     from edgedepth.data.tfrecord import write_records
 
-    source = open_source(job.source)
+    source = opened(job.source)
     names: list[str] = []
     left_out: dict[str, str] = {}
 

@@ -53,6 +53,11 @@ def open_rgbd(
             f"{folder} holds no pair of {' or '.join(rgb_patterns)} and {depth_pattern}",
             "name the files with rgbd:DIR?rgb=*_color.png&depth=*_depth.png&scale=0.001",
         )
+    if "scale" not in options and "_mm" not in depth_pattern:
+        raise UserError(
+            f"{text}: the unit of {depth_pattern} is not known",
+            "add the metres per unit, e.g. &scale=0.001 for millimetres",
+        )
     read = partial(read_pair, scale_m=_scale(text, options))
     return PairSource(text, chosen(pairs, include, exclude, folder), read)
 

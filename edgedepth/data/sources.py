@@ -5,7 +5,7 @@ A source is opened from the text that the user gives to ``--data``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -117,10 +117,13 @@ class DeskSource:
         return 0
 
 
-def scene_name(source: Source, index: int) -> str:
-    """Name of a scene before it is read."""
+def scene_names(source: Source, indices: Sequence[int]) -> list[str]:
+    """Names of scenes before they are read."""
     names = getattr(source, "names", None)
-    return str(names()[index]) if names is not None else f"{source.name}-{index}"
+    if names is None:
+        return [f"{source.name}-{index}" for index in indices]
+    known = names()
+    return [str(known[index]) for index in indices]
 
 
 def open_source(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgedepth.data.nyu import SCENES, NyuSource, test_split
 from edgedepth.data.scenes import RgbdScene
-from edgedepth.data.sources import Source, scene_name
+from edgedepth.data.sources import Source, scene_names
 from edgedepth.errors import UserError
 
 ENDLESS_SCENES = 12
@@ -52,7 +52,7 @@ def survey(source: Source, most: int | None = None) -> Iterator[SceneFacts]:
         try:
             yield facts(source.scene(index))
         except UserError as error:
-            yield SceneFacts(scene_name(source, index), problem=str(error))
+            yield SceneFacts(scene_names(source, [index])[0], problem=str(error))
 
 
 def unreadable(sources: Sequence[Source]) -> dict[str, str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 from edgedepth.data.parallel import spread
-from edgedepth.data.records import StackJob, begin, read_reports, write_shard
-from edgedepth.data.sources import Source, open_source, scene_name
+from edgedepth.data.records import StackJob, begin, opened, read_reports, write_shard
+from edgedepth.data.sources import scene_names
 from edgedepth.data.sweep_writer import CameraPreset, SweepOptions, render_sweep, write_sweep
 from edgedepth.errors import UserError
 
@@ -46,11 +46,6 @@ class Outcome:
     left_out: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=1)
-def _opened(text: str) -> Source:
-    return open_source(text)
-
-
 def write_sweeps(
     job: SweepJob, indices: range, out: Path, workers: int, resume: bool, progress: Progress
 ) -> Outcome:
@@ -63,29 +58,29 @@ def write_sweeps(
         raise UserError(f"{out} exists and is not empty", "add --resume, or give another -o")
     for unfinished in out.glob(".*.part-*") if resume else ():
         shutil.rmtree(unfinished, ignore_errors=True)
-    source = _opened(job.source)
-    folders = {i: out / scene_name(source, i) for i in indices}
-    todo = [i for i in indices if not folders[i].is_dir()]
-    progress(len(indices) - len(todo))
+    source = opened(job.source)
+    scenes = list(zip(indices, scene_names(source, indices), strict=True))
+    todo = [scene for scene in scenes if not (out / scene[1]).is_dir()]
+    progress(len(scenes) - len(todo))
     left_out = []
-    for index, problem in spread(partial(_one_sweep, job, out), todo, workers):
+    for (_, name), problem in spread(partial(_one_sweep, job, out), todo, workers):
         progress(1)
         if problem:
-            left_out.append(f"{folders[index].name}: {problem}")
-    names = tuple(folder.name for folder in folders.values() if folder.is_dir())
-    return Outcome(names, tuple(sorted(left_out)))
+            left_out.append(f"{name}: {problem}")
+    written = tuple(name for _, name in scenes if (out / name).is_dir())
+    return Outcome(written, tuple(sorted(left_out)))
 
 
-def _one_sweep(job: SweepJob, out: Path, index: int) -> str:
-    """Write one sweep; returns why it could not be, "" if it was."""
-    source = _opened(job.source)
+def _one_sweep(job: SweepJob, out: Path, scene: tuple[int, str]) -> str:
+    """Write the sweep of a scene (number, name); returns why it could not be, "" if it was."""
+    index, name = scene
     try:
-        sweep = render_sweep(source, index, job.camera, job.options)
+        sweep = render_sweep(opened(job.source), index, job.camera, job.options)
     except UserError as error:
         if not job.skip_bad:
             raise
         return str(error)
-    write_sweep(sweep, out / scene_name(source, index), job.quality, job.truth)
+    write_sweep(sweep, out / name, job.quality, job.truth)
     return ""
 
 
@@ -102,9 +97,9 @@ def write_stacks(
     Raises:
         UserError: the folder is in use, a scene cannot be read, or the disk is full.
     """
-    if job.preset == "paper" and job.first + job.count > len(_opened(job.source)):
+    if job.preset == "paper" and job.first + job.count > len(opened(job.source)):
         raise UserError(
-            f"{job.source} holds {len(_opened(job.source))} scenes", "lower --scenes or --seed"
+            f"{job.source} holds {len(opened(job.source))} scenes", "lower --scenes or --seed"
         )
     todo = begin(job, out, resume)
     progress(job.count - sum(len(job.indices(shard)) for shard in todo))

@@ -65,7 +65,8 @@ def test_preview_shows_every_augmentation(rgbd_folder: Path, tmp_path: Path) -> 
     assert differs == [True] * 5 + [False] + [True] * 4
     assert rows[5][0][:20, :20].mean() < rows[3][0][:20, :20].mean()
     assert not rows[7][3:].any()  # three frames of five
-    rendered = [turned for tile in rows[2] for turned in (tile, tile[:, ::-1])]
+    across = [turned for tile in rows[2] for turned in (tile, tile[:, ::-1])]
+    rendered = [turned for tile in across for turned in (tile, tile[::-1])]
     assert any(np.array_equal(rows[7][0], tile) for tile in rendered)
 
 

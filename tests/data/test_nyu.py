@@ -95,7 +95,7 @@ def test_halves_of_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "whole.mat"
     with h5py.File(path, "w") as file:
         file.create_dataset("images", (1449, 3, 8, 6), "u1")
-        file.create_dataset("depths", (1449, 8, 6), "f4")
+        file.create_dataset("depths", (1449, 8, 6), "f4", fillvalue=2)
     train, test = (open_source(f"nyu:{path}?split={half}") for half in ("train", "test"))
     assert (len(train), len(test)) == (795, 654)
     names = {"nyu_00000", "nyu_00002"}
@@ -110,6 +110,32 @@ def test_a_split_that_is_not_there(labelled: Path) -> None:
         open_source(f"nyu:{labelled}?split=val")
     with pytest.raises(UserError, match="unknown option 'half'"):
         open_source(f"nyu:{labelled}?half=test")
+
+
+def rewrite(path: Path, name: str, values: np.ndarray) -> None:
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = values
+
+
+def test_pictures_and_depth_of_unequal_size(labelled: Path) -> None:
+    rewrite(labelled, "depths", np.ones((3, 80, 50), np.float32))
+    with pytest.raises(UserError, match=r"nyu.mat: images are 80x60 but depths are 80x50"):
+        open_source(f"nyu:{labelled}")
+
+
+def test_depth_that_is_no_number_or_in_another_unit(labelled: Path) -> None:
+    depth = np.full((3, 80, 60), 2, np.float32)
+    depth[0], depth[1, :40], depth[2] = np.nan, np.nan, 2000
+    rewrite(labelled, "depths", depth)
+    source = open_source(f"nyu:{labelled}")
+    with pytest.raises(UserError, match=r"nyu.mat, scene nyu_00000 has hardly any depth"):
+        source.scene(0)
+    scene = source.scene(1)
+    assert scene.valid.mean() == 0.5
+    assert np.isfinite(scene.depth_m).all()
+    with pytest.raises(UserError, match=r"nyu_00002: median depth would be 2e\+03 m"):
+        source.scene(2)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.6, 0.95])

@@ -96,6 +96,8 @@ def test_pictures_of_the_same_view_are_brought_to_the_depth_maps_size(tmp_path: 
         ("rgbd:{folder}?scale=0", "not a positive number"),
         ("rgbd:{folder}?colour=*_x.png", "unknown option 'colour'"),
         ("rgbd:{folder}?rgb=x.png", "not one name with one"),
+        ("rgbd:{folder}?depth=*_depth*.png", "not one name with one"),
+        ("rgbd:{folder}?rgb=*_depth_mm.png&depth=*_rgb.png", "the unit of *_rgb.png is not known"),
     ],
 )
 def test_bad_sources(rgbd_folder: Path, text: str, words: str) -> None:
