@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-from edgedepth.convert import flatbuffer, lowering, metadata, passes, standard_metadata
+from edgedepth.convert import flatbuffer, lowering, metadata, packing, passes, standard_metadata
 from edgedepth.errors import UserError
 from edgedepth.models.backend import keras, tf
 from edgedepth.quiet import quiet
@@ -116,6 +116,10 @@ def optimise(model: flatbuffer.Model) -> dict[str, int]:
         "maxima as differences": lowering.maximum_by_difference(model),
         "weights narrowed": lowering.narrow_computed_weights(model),
         "constants folded": passes.fold_constants(model),
+        "biases repeated": packing.repeat_bias(model),
+        "doublings as convolutions": packing.double_by_convolution(model),
+        "pixels packed": packing.pack_pixels(model),
+        "idle dropped": lowering.drop_idle(model),
         "buffers merged": passes.deduplicate_buffers(model),
         "unused dropped": passes.drop_unused(model),
     }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgedepth.convert.flatbuffer import Model, shape_of, text
+from edgedepth.convert.flatbuffer import Model, constant, shape_of, text
 
 OPERATOR_NAMES: dict[int, str] = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)
@@ -123,17 +123,24 @@ def _is_kind(step: str) -> bool:
 
 
 def macs(model: Model, graph: Any) -> int:
-    """Multiply-accumulates of one run of a graph (convolutions and matrix products)."""
-    return sum(_macs_of(node) for node in nodes(model, graph))
+    """Multiply-accumulates of one run of a graph (convolutions and matrix products).
+
+    A convolution kernel that is mostly zeros stands for a smaller one (see ``packing``): there
+    only what is not zero counts.
+    """
+    return sum(_macs_of(model, node) for node in nodes(model, graph))
 
 
-def _macs_of(node: Node) -> int:
+def _macs_of(model: Model, node: Node) -> int:
     def size(tensor: Any) -> int:
         return int(np.prod(shape_of(tensor), dtype=np.int64))
 
     tensors = [node.graph.tensors[i] for i in _indices(node.operator.inputs)]
     if node.kind == "CONV_2D":
-        return size(node.output) * int(np.prod(shape_of(tensors[1])[1:], dtype=np.int64))
+        kernel, whole = constant(model, tensors[1]), size(tensors[1])
+        useful = whole if kernel is None else int(np.count_nonzero(kernel))
+        each = useful if 2 * useful <= whole else whole
+        return size(node.output) // shape_of(node.output)[-1] * each
     if node.kind == "DEPTHWISE_CONV_2D":
         return size(node.output) * int(np.prod(shape_of(tensors[1])[1:3], dtype=np.int64))
     if node.kind == "TRANSPOSE_CONV":

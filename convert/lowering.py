@@ -67,7 +67,7 @@ def _move_integers(model: Model, graph: Any) -> int:
         changed += 1
     if changed:
         _bypass_equal_quantise(model, graph)
-        _drop_idle(model, graph)
+        _drop_idle(graph)
     return changed
 
 
@@ -103,14 +103,19 @@ def _bypass_equal_quantise(model: Model, graph: Any) -> None:
             user.inputs = np.where(np.array(user.inputs) == old, new, user.inputs).astype(np.int32)
 
 
-def _drop_idle(model: Model, graph: Any) -> None:
-    """Remove operators whose outputs nothing uses, until none is left."""
+def drop_idle(model: Model) -> int:
+    """Remove operators whose outputs nothing uses; returns how many."""
+    return sum(_drop_idle(graph) for graph in model.subgraphs)
+
+
+def _drop_idle(graph: Any) -> int:
+    before = len(graph.operators)
     while True:
         used = {int(i) for i in graph.outputs}
         used |= {int(i) for o in graph.operators for i in o.inputs}
         kept = [o for o in graph.operators if used & {int(i) for i in o.outputs}]
         if len(kept) == len(graph.operators):
-            return
+            return before - len(kept)
         graph.operators = kept
 
 
