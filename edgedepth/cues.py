@@ -226,7 +226,7 @@ class RunningVertex:
         curvature = (slope1 - slope0) / np.float32(x2 - x0)
         assert self._newest_is_best is not None
         assert self._vertex is not None
-        peaks = self._newest_is_best & (y1 > y2) & (curvature < -MIN_CURVATURE) & known
+        peaks = self._newest_is_best & (y1 >= y2) & (curvature < -MIN_CURVATURE) & known
         curvature = np.where(peaks, curvature, np.float32(-1))
         vertex = np.float32((x0 + x1) / 2) - slope0 / (2 * curvature)
         self._vertex = np.where(peaks, vertex, self._vertex)

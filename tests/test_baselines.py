@@ -25,7 +25,7 @@ def sharp(height: int = 160, width: int = 200) -> NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def stack() -> NDArray[np.uint8]:
-    frames = render_stack(sharp(), slope(), FOCUS, K)
+    frames = render_stack(sharp(), slope(), FOCUS, K, layers=72)
     noise = np.random.default_rng(4).normal(0, 0.005, frames.shape)
     return np.rint(np.clip(frames + noise, 0, 1) * 255).astype(np.uint8)
 
@@ -48,7 +48,10 @@ def test_a_slope_is_found_between_the_planes(stack: NDArray[np.uint8]) -> None:
     depth, confidence = baselines.depth_from_focus(stack, FOCUS)
     assert depth.shape == confidence.shape == slope().shape
     assert depth.dtype == confidence.dtype == np.float32
-    assert error_dioptres(depth) < 0.05
+    # Beyond the middle of the outermost steps there is no third frame for the parabola.
+    inner = (slope() > 0.75) & (slope() < 2.25)
+    assert np.abs(1 / depth - slope())[inner].mean() < 0.04
+    assert error_dioptres(depth) < 0.06
     nearest_plane = FOCUS[np.abs(slope()[..., None] - FOCUS).argmin(-1)]
     assert error_dioptres(depth) < 0.5 * np.abs(nearest_plane - slope()).mean()
 

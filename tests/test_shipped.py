@@ -67,7 +67,7 @@ def test_wrong_focus_distances_ruin_the_answer(truth_m: NDArray[np.float32]):
     contestant = model_file(default_model_path())
 
     def error(of: Any) -> float:
-        depth = cv2.resize(contestant.predict(of), (640, 480), interpolation=cv2.INTER_AREA)
+        depth = cv2.resize(contestant.predict(of).depth_m, (640, 480), interpolation=cv2.INTER_AREA)
         return depth_metrics(depth, truth_m)["mae_dioptres"]
 
     assert error(shuffled(stack, 0)) > 1.5 * error(stack)

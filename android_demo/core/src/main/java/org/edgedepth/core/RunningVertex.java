@@ -67,7 +67,7 @@ final class RunningVertex {
             float next = (logs[i] - last[i]) / (float) after;
             float curvature = (next - slope) / (float) (x - beforeLastX);
             boolean known = valid == null || valid.data[i];
-            if (known && newestIsBest[i] && last[i] > logs[i] && curvature < -MIN_CURVATURE) {
+            if (known && newestIsBest[i] && last[i] >= logs[i] && curvature < -MIN_CURVATURE) {
                 vertex[i] = middle - slope / (2 * curvature);
             }
         }
