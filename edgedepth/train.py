@@ -104,7 +104,7 @@ def train(
         trainer = Trainer(run, config, spec, pool, held_out, say, team)
         with watching_peers():
             floating = trainer.network(Mode.FLOAT)
-            if config.start_from:
+            if config.start_from and not run.weights_path("float").exists():
                 earlier = RunDirectory(Path(config.start_from))
                 path = earlier.weights_path("float")
                 floating.load_weights(earlier.load_weights("float"), path)

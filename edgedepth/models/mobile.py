@@ -56,6 +56,10 @@ SOURCES = HEADS + len(VERTICES)
 START = np.array([1, 0, 1, 0, 0, 1, 1], np.float32) / 4
 """How the untrained network blends them."""
 
+VERTEX: Range = (-0.5, 1.75)
+"""What the network makes of a vertex may lie beyond the planes. Within, it is kept as a share of
+this range, so that it has the grid of the means."""
+
 SCORE: Range = (-EVIDENCE_LIMIT, EVIDENCE_LIMIT * 127 / 128)
 """A gate's logit is kept within this: sigmoid changes little beyond."""
 
@@ -158,7 +162,7 @@ class MobileNetwork(FocalNetwork):
         self.join2 = Sum(mode, 4, activation=relu6, out=RELU6)
         self.decode2 = [Separable(mode, C2, C2), Separable(mode, C2, C2)]
 
-        self.difference = Conv(mode, SOURCES, 1, norm=False, bias=False)
+        self.difference = Conv(mode, SOURCES, 1, norm=False)
         self.mix = Conv(mode, SOURCES, 1, norm=False, activation=tf.tanh, before=CELL, out=TANH)
         self.mixed = FakeQuant(mode)
         self.base = Conv(mode, 1, 1, norm=False)
@@ -180,15 +184,18 @@ class MobileNetwork(FocalNetwork):
         self.cue_score.load(kernel, np.full(HEADS, -EVIDENCE_LIMIT, np.float32))
         for layer in (self.scores2, self.scores4, self.scores8, self.residual, self.mix):
             layer.kernel.assign(layer.kernel * 0.05)
+        low, span = VERTEX[0], VERTEX[1] - VERTEX[0]
         kernel = np.zeros(self.vertex.kernel.shape, np.float32)
         for vertex in range(len(VERTICES)):
-            kernel[:, :, 3 + HEADS + vertex, vertex] = 1 / kernel[:, :, 0, 0].size
-        self.vertex.load(kernel, np.zeros(len(VERTICES), np.float32))
+            kernel[:, :, 3 + HEADS + vertex, vertex] = 1 / span / kernel[:, :, 0, 0].size
+        self.vertex.load(kernel, np.full(len(VERTICES), -low / span, np.float32))
         always = np.full(len(VERTICES), EVIDENCE_LIMIT, np.float32)
         self.vertex_score.load(self.vertex_score.kernel.numpy() * 0.05, always)
-        self.base.load(START.reshape(1, 1, SOURCES, 1), None)
+        scale, offset = np.ones(SOURCES, np.float32), np.zeros(SOURCES, np.float32)
+        scale[HEADS:], offset[HEADS:] = span, low
+        self.base.load((START * scale).reshape(1, 1, SOURCES, 1), np.array([START @ offset]))
         difference = np.eye(SOURCES, dtype=np.float32) - START[:, None]
-        self.difference.load(difference[None, None], None)
+        self.difference.load((scale[:, None] * difference)[None, None], offset @ difference)
         self.blend.load(np.ones((1, 1, SOURCES, 1), np.float32), None)
 
     def state_spec(self) -> dict[str, StateTensor]:
@@ -232,6 +239,7 @@ class MobileNetwork(FocalNetwork):
         trust = self.vertex_score(x2, training=training)
         if not self.quantized:  # there the grid clips
             scores, trust = (tf.clip_by_value(x, *SCORE) for x in (scores, trust))
+            vertices = tf.clip_by_value(vertices, *UNIT)
         return x2, x4, x8, x16, scores, vertices, trust
 
     def _decode(
