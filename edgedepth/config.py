@@ -33,7 +33,7 @@ class TrainConfig:
         validate_every, checkpoint_every: in steps.
         seed: of everything random.
         shares: batches drawn in each step, one or more for each replica that trains.
-        left_out: names of scenes that could not be read and are not to be used.
+        left_out: patterns of names of scenes that could not be read and are not to be used.
         start_from: run directory whose float weights the float phase begins with, or "".
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,8 @@ from edgedepth.errors import UserError
     "--data",
     multiple=True,
     metavar="SOURCE",
-    help="procedural (default) or rgbd:DIR; may be given again.",
+    help="procedural (default), rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR or "
+    "tfrecord:DIR; may be given again.",
 )
 @click.option(
     "--hold-out",
@@ -103,6 +105,7 @@ def train(
     \b
     edgedepth train --run-dir runs/first --quick
     edgedepth train --run-dir runs/mobile --data procedural --data rgbd:my_scenes
+    edgedepth train --run-dir runs/nyu --data "nyu:labeled.mat?split=train" --skip-bad
     edgedepth train --run-dir runs/paper --preset paper --renderer paper
     edgedepth train --run-dir runs/mobile --resume
 
@@ -170,15 +173,20 @@ def _config(preset: str, quick: bool, size: tuple[int, int] | None) -> Any:
 
 
 def _bad_scenes(sources: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the scenes that cannot be read, told to the user."""
+    """Patterns of the names of scenes that cannot be read, which the user is told."""
+    from tqdm import tqdm
+
     from edgedepth.data.sources import open_source
     from edgedepth.data.survey import unreadable
 
-    bad = unreadable([open_source(text) for text in sources])
-    click.echo(f"left out {len(bad)} scenes{':' if bad else ''}")
-    for problem in bad.values():
-        click.echo(f"  {problem}")
-    return tuple(sorted(bad))
+    opened = [open_source(text) for text in sources]
+    count = sum(len(source) for source in opened if not source.endless)
+    with tqdm(total=count, unit="scene", desc="looking at the data", disable=not count) as bar:
+        bad = unreadable(opened, bar.update)
+    click.echo(f"left out {len(bad)} of {count} scenes{':' if bad else ''}")
+    for name, problem in bad.items():
+        click.echo(f"  {name}: {problem}")
+    return tuple(glob.escape(name) for name in sorted(bad))
 
 
 def _resume_arguments(run_dir: Path, workers: int, pool_dir: Path | None) -> list[str]:

@@ -34,11 +34,13 @@ class NyuSource:
         name: what the user typed.
         path: the file.
         indices: which of its scenes, counted from 0 as in the file.
+        held: scenes in the file.
     """
 
     name: str
     path: Path
     indices: tuple[int, ...]
+    held: int
     endless: bool = False
 
     def __len__(self) -> int:
@@ -128,7 +130,7 @@ def open_nyu(
         raise UserError(
             f"{path}: none of {count} scenes is left", "check the names to keep or leave out"
         )
-    return NyuSource(text, path, kept)
+    return NyuSource(text, path, kept, count)
 
 
 def _half(text: str, path: Path, query: str, count: int) -> list[int]:

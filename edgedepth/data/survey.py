@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -55,16 +55,21 @@ def survey(source: Source, most: int | None = None) -> Iterator[SceneFacts]:
             yield SceneFacts(scene_names(source, [index])[0], problem=str(error))
 
 
-def unreadable(sources: Sequence[Source]) -> dict[str, str]:
+def unreadable(sources: Sequence[Source], progress: Callable[[], object]) -> dict[str, str]:
     """Read every scene of the sources that have an end: names of those that cannot be used,
-    and why."""
-    found = (fact for source in sources if not source.endless for fact in survey(source))
-    return {fact.name: fact.problem for fact in found if fact.problem}
+    and why. ``progress`` is called after each."""
+    bad = {}
+    for source in sources:
+        for fact in survey(source) if not source.endless else ():
+            progress()
+            if fact.problem:
+                bad[fact.name] = fact.problem
+    return bad
 
 
 def split_counts(source: Source) -> dict[str, int]:
     """Scenes in each part of a data set's official split, empty where it has none."""
-    if not isinstance(source, NyuSource) or max(source.indices) >= SCENES:
+    if not isinstance(source, NyuSource) or source.held != SCENES:
         return {}
     held = test_split()
     test = sum(index in held for index in source.indices)

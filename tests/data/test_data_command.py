@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from edgedepth.config import TrainConfig
 from edgedepth.data.augmentation_sheet import TILE, TILES
+from edgedepth.data.pairs import PairSource
 from edgedepth.data.recipe import Recipe, random_stack
 from edgedepth.data.sources import open_source
 from edgedepth.data.survey import survey, unreadable
@@ -99,8 +103,35 @@ def test_bad_scenes_are_found_before_training(rgbd_folder: Path) -> None:
     depth = np.full((120, 160), np.nan, np.float32)
     Image.fromarray(depth).save(rgbd_folder / "hall_depth_mm.png.tiff", "TIFF")
     (rgbd_folder / "hall_depth_mm.png.tiff").rename(rgbd_folder / "hall_depth_mm.png")
-    bad = unreadable([open_source(f"rgbd:{rgbd_folder}"), open_source("procedural")])
+    seen: list[int] = []
+    sources = [open_source(f"rgbd:{rgbd_folder}"), open_source("procedural")]
+    bad = unreadable(sources, lambda: seen.append(1))
+    assert len(seen) == 4
     assert set(bad) == {"desk1", "hall"}
     assert "hardly any depth" in bad["hall"]
     left = open_source(f"rgbd:{rgbd_folder}", exclude=list(bad))
     assert len(list(survey(left))) == 2
+
+
+@pytest.mark.train
+@pytest.mark.slow
+def test_train_lists_and_leaves_out_bad_scenes(
+    rgbd_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgedepth import train as trainer
+    from edgedepth.commands.train import train
+
+    (rgbd_folder / "desk1_rgb.png").rename(rgbd_folder / "d[1]_rgb.png")
+    (rgbd_folder / "desk1_depth_mm.png").rename(rgbd_folder / "d[1]_depth_mm.png")
+    (rgbd_folder / "d[1]_rgb.png").write_text("not a picture")
+    started: list[TrainConfig] = []
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(trainer, "train", lambda config, *_, **__: started.append(config))
+    options = ["--run-dir", str(tmp_path / "run"), "--data", f"rgbd:{rgbd_folder}"]
+    done = CliRunner().invoke(train, [*options, "--hold-out", "hall", "--skip-bad"])
+    assert done.exit_code == 0, done.output
+    assert "left out 1 of 4 scenes:" in done.output
+    assert "d[1]_rgb.png cannot be read" in done.output
+    (source,) = started[0].pool.open_sources()
+    assert isinstance(source, PairSource)
+    assert source.names() == ["desk2", "desk3"]
