@@ -53,6 +53,12 @@ from edgedepth.errors import UserError
     default=None,
     help="Lens model: ours, or the paper's 256-layer Gaussian blur.",
 )
+@click.option(
+    "--focus-jitter",
+    type=click.FloatRange(0, 0.5),
+    default=0.0,
+    help="Spread of the relative error of the focus distances that stacks report.",
+)
 @click.option("--seed", type=int, help="Seed of everything random.")
 @click.option("--checkpoint-every", type=click.IntRange(1), help="Steps between checkpoints.")
 @click.option(
@@ -91,6 +97,7 @@ def train(
     learning_rate: float | None,
     size: tuple[int, int] | None,
     renderer: str | None,
+    focus_jitter: float,
     seed: int | None,
     checkpoint_every: int | None,
     shares: int | None,
@@ -118,7 +125,7 @@ def train(
     from edgedepth.train import StoppedError
     from edgedepth.train import train as run_training
 
-    config = _config(preset, quick, size)
+    config = _config(preset, quick, size, focus_jitter)
     changes: dict[str, Any] = {
         "data": data or None,
         "hold_out": hold_out or None,
@@ -159,11 +166,12 @@ def _first_stacks(usual: int, asked: int | None, most: int | None) -> int | None
     return asked if asked is not None else min(usual, most) if most else None
 
 
-def _config(preset: str, quick: bool, size: tuple[int, int] | None) -> Any:
+def _config(preset: str, quick: bool, size: tuple[int, int] | None, focus_jitter: float) -> Any:
     from edgedepth.config import preset_config
     from edgedepth.config import quick as shorten
 
     config = preset_config(preset)
+    config = replace(config, recipe=replace(config.recipe, focus_jitter=focus_jitter))
     if size is not None:
         height, width = size
         scale = config.recipe.height // config.height

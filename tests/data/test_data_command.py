@@ -128,10 +128,12 @@ def test_train_lists_and_leaves_out_bad_scenes(
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr(trainer, "train", lambda config, *_, **__: started.append(config))
     options = ["--run-dir", str(tmp_path / "run"), "--data", f"rgbd:{rgbd_folder}"]
-    done = CliRunner().invoke(train, [*options, "--hold-out", "hall", "--skip-bad"])
+    options += ["--hold-out", "hall", "--focus-jitter", "0.05"]
+    done = CliRunner().invoke(train, [*options, "--skip-bad"])
     assert done.exit_code == 0, done.output
     assert "left out 1 of 4 scenes:" in done.output
     assert "d[1]_rgb.png cannot be read" in done.output
+    assert started[0].recipe.focus_jitter == 0.05
     (source,) = started[0].pool.open_sources()
     assert isinstance(source, PairSource)
     assert source.names() == ["desk2", "desk3"]
