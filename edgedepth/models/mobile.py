@@ -56,7 +56,7 @@ SOURCES = HEADS + len(VERTICES)
 START = np.array([1, 0, 1, 0, 0, 1, 1], np.float32) / 4
 """How the untrained network blends them."""
 
-VERTEX: Range = (-0.5, 1.75)
+VERTEX: Range = (-0.25, 1.5)
 """What the network makes of a vertex may lie beyond the planes. Within, it is kept as a share of
 this range, so that it has the grid of the means."""
 
