@@ -23,6 +23,7 @@ VERBS = {
     "data": "Say and show what a data source holds.",
     "serve": "Give a phone's browser a page that runs the model.",
     "calibrate": "Measure a camera: its blur, how true its distances are.",
+    "finetune": "Adapt a trained network to your sweeps, without depth truth.",
     "embed": "Write a scene's embedding and feature maps.",
     "demo": "Build the Android app, put it on a phone, fetch its sweeps.",
     "models": "List the models that are shipped.",
