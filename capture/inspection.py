@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.capture.fusion import sharpness
+from edgedepth.capture.next_sweep import planes_for_next_time
 from edgedepth.capture.register import FrameReport, RegisteredSweep, register_sweep
 from edgedepth.capture.report import camera_record, finite
 from edgedepth.capture.sources import SAME_DIOPTRES
@@ -116,6 +117,7 @@ def inspect_sweep(
         noise = picture_noise(registered.stack.reference.rgb)
         resolution = resolve(focus, registered.stack.coc_px_per_dioptre, noise)
         findings += _about_planes(sweep, registered, resolution)
+        findings += _about_next_time(focus, facts)
     findings += _about_sources(sweep)
     findings += _about_pixels(sweep, facts, registered)
     findings += _about_motion(registered, focus if sweep.calibrated else None, sweep)
@@ -239,6 +241,22 @@ def _about_planes(
             )
         )
     return found
+
+
+def _about_next_time(focus: Sequence[float], facts: Sequence[FrameFacts]) -> list[Finding]:
+    wanted = planes_for_next_time(focus, [f.sharpest_share for f in facts])
+    if wanted is None:
+        return []
+    listed = ", ".join(_metres(d) for d in wanted)
+    even = abs(float(wanted[1] - wanted[0]))
+    return [
+        Finding(
+            "note",
+            "next sweep",
+            f"planes even in dioptres, {even:.2g} apart, would tell this scene's depth better",
+            f"next time focus at {listed}",
+        )
+    ]
 
 
 def _about_sources(sweep: Sweep) -> list[Finding]:

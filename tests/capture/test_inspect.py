@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from edgedepth.capture.inspection import inspect_sweep, picture_noise, resolve
+from edgedepth.capture.next_sweep import planes_for_next_time
 from tests.capture.conftest import Edgedepth
 from tests.capture.scenes import FOCUS_M, exif_bytes, similarity, texture, write_sweep
 
@@ -36,6 +37,32 @@ def test_resolution_grows_with_the_lens_and_shrinks_with_noise() -> None:
     noisy = resolve(planes, 3.0, 10.0)
     assert large.dioptre_step < phone.dioptre_step < noisy.dioptre_step
     assert large.farthest_m > phone.farthest_m > noisy.farthest_m
+
+
+def test_planes_for_next_time_are_even_and_reach_where_the_detail_is() -> None:
+    even = np.linspace(0.4, 2.8, 5)
+    assert planes_for_next_time(even, [0.2] * 5) is None
+    uneven = planes_for_next_time((2.8, 2.0, 1.1, 0.75, 0.4), [0.2] * 5)
+    assert uneven is not None
+    assert uneven == pytest.approx(even[::-1])
+    farther = planes_for_next_time(even, [0.6, 0.1, 0.1, 0.1, 0.1])
+    nearer = planes_for_next_time(even, [0.1, 0.1, 0.1, 0.1, 0.6])
+    assert farther is not None
+    assert nearer is not None
+    assert (farther[0], farther[-1]) == pytest.approx((2.8, 0.0))
+    assert (nearer[0], nearer[-1]) == pytest.approx((3.4, 0.4))
+    more = planes_for_next_time((2.0, 1.0), (0.3, 0.3))
+    assert more is not None
+    assert len(more) == 5
+    assert planes_for_next_time((1.0,), (1.0,)) is None
+    assert planes_for_next_time((1.0, 1.0), (0.5, 0.5)) is None
+
+
+def test_what_to_shoot_next_time_is_told(tmp_path: Path) -> None:
+    found = inspect_sweep(write_sweep(tmp_path, [0.4, 0.5, 0.6, 0.8, 4.0]))
+    (finding,) = (f for f in found.findings if f.code == "next sweep")
+    assert finding.todo.startswith("next time focus at ")
+    assert finding.level == "note"
 
 
 @pytest.mark.parametrize("sigma", [2.0, 6.0])
