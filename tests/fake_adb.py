@@ -65,8 +65,11 @@ if words[0] == "push":
     source = Path(words[1])
     if not source.exists():
         sys.exit(f"adb: error: cannot stat '{{source}}': No such file or directory")
-    copy = shutil.copytree if source.is_dir() else shutil.copy
-    copy(source, goal)
+    if source.is_dir():
+        goal = goal / source.name if goal.is_dir() else goal
+        shutil.copytree(source, goal, dirs_exist_ok=True)
+    else:
+        shutil.copy(source, goal)
     print(f"{{source}}: 1 file pushed, 0 skipped. 25.4 MB/s (435312 bytes in 0.016s)")
 elif words[0] == "pull":
     source = phone / "files" / words[1].lstrip("/")

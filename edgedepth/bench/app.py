@@ -67,25 +67,25 @@ class BenchApp:
         Raises:
             UserError: a name that the phone's shell would trip over, or adb fails.
         """
-        return self._push(path, "models")
+        name = _travelling(path)
+        remote = f"{DEMO_FILES}/models/{name}"
+        self.phone.shell("rm", "-rf", remote)
+        self.phone.push(path.resolve(), remote)
+        return name
 
     def push_sweep(self, folder: Path) -> str:
         """Copy a sweep to the app, in place of one of the same name; its name there.
 
-        Raises:
-            UserError: as :meth:`push_model`.
-        """
-        return self._push(folder, "sweeps")
+        The app makes the folder: one that adb makes is not the app's to read.
 
-    def _push(self, path: Path, kind: str) -> str:
-        name = path.resolve().name
-        if not _NAME.fullmatch(name):
-            raise UserError(
-                f"{path}: the name has characters that do not travel", "use letters, digits, . _ -"
-            )
-        remote = f"{DEMO_FILES}/{kind}/{name}"
-        self.phone.shell("rm", "-rf", remote)
-        self.phone.push(path.resolve(), remote)
+        Raises:
+            UserError: as :meth:`push_model`, or the app cannot make the folder.
+        """
+        name = _travelling(folder)
+        sweeps = f"{DEMO_FILES}/sweeps"
+        self.phone.shell("rm", "-rf", f"{sweeps}/{name}")
+        self.start({"prepare": True, "sweep": name}, PREPARE_TIMEOUT_S)
+        self.phone.push(folder.resolve(), sweeps)
         return name
 
     def measure(
@@ -175,6 +175,16 @@ class BenchApp:
             f"the app on {self.phone.name} stopped before it had figures{why}",
             "try another --delegate, or close other apps",
         )
+
+
+def _travelling(path: Path) -> str:
+    """A file's or folder's name, if the phone's shell takes it as it is."""
+    name = path.resolve().name
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"{path}: the name has characters that do not travel", "use letters, digits, . _ -"
+        )
+    return name
 
 
 def _typed(key: str, value: str | int | bool) -> tuple[str, str, str]:

@@ -178,6 +178,12 @@ class TestArchive:
         assert all(offset % 4 == 0 for offset in offsets.values())
         assert apkfile.misaligned(built.apk) == []
 
+    def test_segments_of_native_code_are_told(self, built: Built) -> None:
+        """TensorFlow Lite 2.16.1 is linked for 4 KB pages: docs and the build say so."""
+        assert len(built.segment_bytes) == 2 * len(ABIS)
+        assert set(built.segment_bytes.values()) == {4096}
+        assert "linked for 4 KB pages" in (ROOT / "docs" / "android.md").read_text()
+
     def test_zipalign_agrees(self, built: Built) -> None:
         said("zipalign", "-c", "-p", "4", str(built.apk))
 

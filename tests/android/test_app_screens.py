@@ -66,7 +66,9 @@ def test_depth_of_the_sample_is_pythons(outcome: robolectric.Outcome) -> None:
     assert np.percentile(apart, 95) < 0.05 * span
 
 
-@pytest.mark.parametrize("name", ["measured", "prepared", "path", "none", "threads", "gpu"])
+@pytest.mark.parametrize(
+    "name", ["measured", "prepared", "pushing", "path", "none", "threads", "gpu"]
+)
 def test_benchmark_answers_keep_the_schema(name: str, outcome: robolectric.Outcome) -> None:
     record = json.loads((outcome.folder / f"bench_{name}.json").read_text())
     jsonschema.validate(record, json.loads((SCHEMAS / "device-bench.schema.json").read_text()))

@@ -74,6 +74,7 @@ def play(phone: Path, command: str) -> str:
     files = phone / "files" / FILES
     if given.get("prepare"):
         answer |= {"models": [], "sweeps": ["desk"]}
+        (files / "sweeps" / given.get("sweep", "")).mkdir(parents=True, exist_ok=True)
     elif given["sweep"] != "desk" and not (files / "sweeps" / given["sweep"]).is_dir():
         answer["error"] = f"there is no sweep {given['sweep']}"
     else:

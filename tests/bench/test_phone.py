@@ -98,13 +98,15 @@ def test_the_same_record_as_from_here(
     for words in ("Pixel 6", "GPU", "p50 ms", "tensorflow-lite 2.16.1", "ms after the last"):
         assert words in done.stdout
     commands = started(phone)
-    assert len(commands) == 1 + 2 * 5 + 1 + 1  # prepared, the rounds, the refusal, sustained
+    assert len(commands) == 2 + 2 * 5 + 1 + 1  # prepared twice, the rounds, the refusal, sustained
     assert "--ez prepare true" in commands[0]
+    assert f"--ez prepare true --es sweep {sweep.name}" in commands[1]
     pushed = [words[-1] for words in phone.asked if words[0] == "push"]
     assert pushed == [
         f"{adb.DEMO_FILES}/models/tiny.tflite", f"{adb.DEMO_FILES}/models/half.tflite",
-        f"{adb.DEMO_FILES}/sweeps/{sweep.name}",
+        f"{adb.DEMO_FILES}/sweeps",
     ]  # fmt: skip
+    assert phone.file(pushed[2]).joinpath(sweep.name).is_dir()
 
 
 @pytest.mark.slow
@@ -167,14 +169,13 @@ class TestWhatGoesWrong:
         with pytest.raises(UserError, match=words):
             self.ask(model)
 
-    def test_a_run_that_does_not_end(
-        self, phone: FakePhone, model: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(app, "START_TIMEOUT_S", 1.0)
-        monkeypatch.setattr(app, "SLOWEST_FRAME_S", 0.0)
+    def test_a_run_that_does_not_end(self, phone: FakePhone, model: Path) -> None:
         override(phone, silent=True)
+        made = BenchApp(adb.choose()[0])
+        extras = {"model": made.push_model(model), "sweep": "desk", "delegate": "cpu"}
+        extras |= {"threads": 1, "rounds": 1, "runs": 2, "warmup": 1}
         with pytest.raises(UserError, match="did not end within 1 s; keep the phone unlocked"):
-            self.ask(model)
+            made.start(extras, timeout_s=1.0)
 
     def test_an_app_that_dies(self, phone: FakePhone, model: Path) -> None:
         override(phone, silent=True)

@@ -67,6 +67,9 @@ public final class BenchActivity extends Activity {
             record.put("device", Device.describe(this));
             BenchRequest request = BenchRequest.read(extras);
             if (request.prepare) {
+                if (request.pushesSweep) {
+                    Storage.makeSweep(this, request.sweep);
+                }
                 record.put("models", new JSONArray(Models.names(this)));
                 record.put("sweeps", new JSONArray(sweeps()));
             } else {

@@ -12,6 +12,8 @@ final class BenchRequest {
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9._-]{0,99}");
 
     final boolean prepare;
+    /** A sweep is about to be pushed: adb names it when it asks to prepare. */
+    final boolean pushesSweep;
     final String model;
     final String sweep;
     final boolean gpu;
@@ -22,6 +24,7 @@ final class BenchRequest {
 
     private BenchRequest(Bundle extras) throws UnusableException {
         prepare = extras.getBoolean("prepare", false);
+        pushesSweep = prepare && extras.containsKey("sweep");
         model = name(extras, "model", Models.INT8);
         sweep = name(extras, "sweep", Storage.SAMPLE);
         String delegate = extras.getString("delegate", "cpu");

@@ -50,6 +50,18 @@ final class Storage {
         folder(context, Models.folder(context).getName());
     }
 
+    /**
+     * Make the folder of a sweep that adb is about to push.
+     *
+     * @throws IOException it cannot be made
+     */
+    static void makeSweep(Context context, String name) throws IOException {
+        File folder = new File(sweeps(context), name);
+        if (!folder.isDirectory() && !folder.mkdir()) {
+            throw new IOException(folder + " cannot be made");
+        }
+    }
+
     private static File folder(Context context, String name) {
         File folder = new File(root(context), name);
         folder.mkdirs();
@@ -99,7 +111,7 @@ final class Storage {
      */
     static File sweep(Context context, String name) throws IOException {
         File folder = new File(sweeps(context), name);
-        if (name.equals(SAMPLE) && !folder.isDirectory()) {
+        if (name.equals(SAMPLE) && pictures(folder).length == 0) {
             unpack(context, folder);
         }
         return folder;

@@ -61,6 +61,25 @@ public final class BenchActivityTest {
     }
 
     @Test
+    public void itMakesTheFolderOfASweepToBePushed() throws Exception {
+        Intent extras = new Intent().putExtra("prepare", true).putExtra("sweep", "kitchen");
+        JSONObject answer = ask("pushing", extras);
+        assertTrue(answer.toString(), answer.isNull("error"));
+        File folder = new File(Storage.sweeps(context), "kitchen");
+        assertTrue(folder.isDirectory());
+        assertFalse("it holds nothing yet", Storage.names(context).contains("kitchen"));
+        JSONObject outside =
+                ask("outside", new Intent().putExtra("prepare", true).putExtra("sweep", "../kitchen"));
+        assertTrue(outside.getString("error").contains("without slashes"));
+    }
+
+    @Test
+    public void theSampleIsUnpackedIntoAnEmptyFolder() throws Exception {
+        Storage.makeSweep(context, Storage.SAMPLE);
+        assertTrue(Storage.pictures(Storage.sweep(context, Storage.SAMPLE)).length > 0);
+    }
+
+    @Test
     public void whatCannotBeIsSaid() throws Exception {
         JSONObject path = ask("path", new Intent().putExtra("model", "../secret.tflite"));
         assertTrue(path.getString("error").contains("without slashes"));
