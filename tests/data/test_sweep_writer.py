@@ -171,6 +171,24 @@ def test_synth_writes_a_sweep_and_its_truth(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["sweep"]
 
 
+@pytest.mark.slow
+def test_infer_reads_back_what_synth_wrote(tmp_path: Path) -> None:
+    sweep, out = tmp_path / "sweep", tmp_path / "out"
+    options = ["--size", "320x240", "--focus", "0.4,0.6,1.2,4", "--camera", "pixel3"]
+    assert synth("desk", "-o", str(sweep), *options).returncode == 0
+    command = [sys.executable, "-m", "edgedepth", "infer", str(sweep), "-o", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((out / "report.json").read_text())
+    assert [f["source"] for f in report["frames"]] == ["EXIF SubjectDistance"] * 4
+    assert [f["focus_m"] for f in report["frames"]] == pytest.approx([0.4, 0.6, 1.2, 4.0], rel=1e-4)
+    assert report["camera"]["guessed"] == []
+    assert report["camera"]["sensor_width_mm"] == pytest.approx(5.64, rel=1e-3)
+    truth = json.loads((sweep / "truth" / "truth.json").read_text())
+    k = report["camera"]["coc_px_per_dioptre"]
+    assert k == pytest.approx(truth["coc_px_per_dioptre"], rel=1e-3)
+
+
 def test_synth_of_pictures_with_depth(rgbd_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "sweeps"
     done = synth(f"rgbd:{rgbd_folder}", "-o", str(out), "--scenes", "2", "--camera", "pixel3")

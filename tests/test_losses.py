@@ -1,0 +1,56 @@
+"""Losses: what is not known counts for nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.train
+
+HOLE = (slice(None), slice(4, 10), slice(2, 12))
+
+
+def batch(seed: int) -> dict[str, Any]:
+    """Truth of 2 stacks of 16x20 with a hole that holds whatever the seed gives."""
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0.3, 2, (2, 16, 20)).astype(np.float32)
+    truth[HOLE] = np.random.default_rng(seed).uniform(0, 5, truth[HOLE].shape)
+    valid = np.ones_like(truth)
+    valid[HOLE] = 0
+    low, span, blur = (np.array(v, np.float32) for v in ([0.2, 0.3], [2, 3], [1.5, 20]))
+    return {"inverse_depth": truth, "valid": valid, "low": low, "span": span, "blur": blur}
+
+
+def outputs(seed: int) -> dict[str, Any]:
+    from edgedepth.models.backend import tf
+
+    rng = np.random.default_rng(seed)
+    full, half = (2, 16, 20, 1), (2, 8, 10, 3)
+    shapes = {"inverse_depth": full, "confidence": full, "depth": full, "means": half}
+    return {n: tf.constant(rng.uniform(0.1, 0.9, s), tf.float32) for n, s in shapes.items()}
+
+
+@pytest.mark.parametrize("name", ["sweep", "metres"])
+def test_unknown_depth_is_masked(name: str) -> None:
+    from edgedepth.losses import LossWeights, metres_loss, sweep_loss
+    from edgedepth.models.backend import tf
+
+    def loss(answer: dict[str, Any], truth: dict[str, Any]) -> Any:
+        if name == "metres":
+            return metres_loss(answer, truth)
+        return sweep_loss(answer, truth, LossWeights())
+
+    answer = outputs(1)
+    used = ["depth"] if name == "metres" else ["inverse_depth", "confidence", "means"]
+    with tf.GradientTape() as tape:
+        tape.watch(answer)
+        found = loss(answer, batch(1))
+    assert float(loss(answer, batch(2))) == float(found) > 0
+    slopes = tape.gradient(found, answer)
+    for key in used:
+        slope = slopes[key].numpy()
+        hole = HOLE if slope.shape[1] == 16 else (slice(None), slice(2, 5), slice(1, 6))
+        assert not slope[hole].any(), key
+        assert np.abs(slope).max() > 0, key
