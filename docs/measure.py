@@ -1,6 +1,6 @@
 """Measure what the documentation claims, and write its tables and pictures again.
 
-    make results                                  all of it, on an idle machine: about 80 minutes
+    make results                                  all of it, on an idle machine: about 20 minutes
     python docs/measure.py --only trust           a part: bench, trust, eval
     python docs/measure.py --quick --out DIR      minutes, to see that it works; writes no page
 
@@ -66,18 +66,18 @@ class Effort:
         eval_scenes, traced_scenes, curve_scenes: of the tables and the curves.
     """
 
-    runs: int = 200
-    rounds: int = 15
-    warmup: int = 5
-    sustain_s: float = 180.0
-    scenes: int = 24
+    runs: int = 105
+    rounds: int = 7
+    warmup: int = 3
+    sustain_s: float = 60.0
+    scenes: int = 12
     trials: int = 10
-    trial_runs: int = 100
-    trial_rounds: int = 10
+    trial_runs: int = 50
+    trial_rounds: int = 5
     blocks: int = 60
     eval_scenes: int = 24
-    traced_scenes: int = 8
-    curve_scenes: int = 12
+    traced_scenes: int = 3
+    curve_scenes: int = 5
 
 
 QUICK = Effort(4, 2, 1, 2.0, 1, 2, 4, 2, 4, 1, 1, 1)
