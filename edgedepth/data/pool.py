@@ -317,7 +317,6 @@ def _render_share(
     import cv2
 
     cv2.setNumThreads(1)
-    os.nice(5)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's to handle
     try:
         sources = config.open_sources()
