@@ -12,6 +12,7 @@ from edgedepth.commands.parameters import Size
 from edgedepth.errors import UserError
 
 if TYPE_CHECKING:
+    from edgedepth.data.blur import Aperture
     from edgedepth.data.recipe import Recipe, Renderer
     from edgedepth.data.records import Preset, StackJob
     from edgedepth.data.sweep_writer import CameraPreset
@@ -70,6 +71,13 @@ def parse_camera_option(
     "--renderer", type=click.Choice(["edgedepth", "paper"]), default="edgedepth", show_default=True
 )
 @click.option(
+    "--aperture",
+    type=click.Choice(["disk", "gaussian", "polygon"]),
+    default="disk",
+    show_default=True,
+    help="Shape of the blur; polygon is a hexagon.",
+)
+@click.option(
     "--shake", type=click.FloatRange(0, 100), default=0.0, help="Hand shake, pixels at most."
 )
 @click.option(
@@ -110,6 +118,7 @@ def synth(
     scenes: int,
     seed: int,
     renderer: Renderer,
+    aperture: Aperture,
     shake: float,
     noise: float,
     quality: int,
@@ -151,12 +160,14 @@ def synth(
         from edgedepth.data.sweep_writer import SweepOptions
         from edgedepth.data.synth import SweepJob
 
+        if renderer == "paper":
+            _refuse(context, ("aperture",), "sweep --renderer edgedepth")
         planes = focus or tuple(1 / m for m in camera.focus_m)
-        options = SweepOptions(planes, size, renderer, shake, noise, seed)
+        options = SweepOptions(planes, size, renderer, aperture, shake, noise, seed)
         job = SweepJob(source, camera, options, quality, truth, skip_bad)
         _sweeps(job, range(seed, seed + scenes), out, workers, resume)
         return
-    _refuse(context, ("camera", "focus", "shake", "noise", "quality", "truth"), "sweep")
+    _refuse(context, ("camera", "focus", "aperture", "shake", "noise", "quality", "truth"), "sweep")
     if preset == "paper":
         _refuse(context, ("renderer", "size"), "sweep or --preset training")
     from edgedepth.data.records import StackJob

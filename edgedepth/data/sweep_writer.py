@@ -21,6 +21,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from edgedepth import __version__, optics
+from edgedepth.data.blur import Aperture
 from edgedepth.data.degrade import add_noise, similarity, to_bytes
 from edgedepth.data.missing import fill_missing
 from edgedepth.data.paper_renderer import paper_coc_px_per_metre, render_stack_paper
@@ -131,6 +132,7 @@ class SweepOptions:
         focus_dioptres: planes, in capture order; 0 for infinity.
         size: (height, width); None for the scene's own.
         renderer: which lens.
+        aperture: its shape; the paper's renderer knows Gaussians only.
         shake_px: largest shift of a hand-held frame against the first.
         noise: spread of the read noise, of full scale.
         seed: of shake and noise.
@@ -139,6 +141,7 @@ class SweepOptions:
     focus_dioptres: tuple[float, ...]
     size: tuple[int, int] | None = None
     renderer: Renderer = "edgedepth"
+    aperture: Aperture = "disk"
     shake_px: float = 0.0
     noise: float = 0.004
     seed: int = 0
@@ -172,7 +175,7 @@ def render_sweep(
         focus_m = np.minimum(optics.dioptres_to_metres(focus), FARTHEST_M)
         stack = render_stack_paper(light, depth, focus_m, paper_coc_px_per_metre(depth, k))
     else:
-        stack = render_stack(light, 1 / depth, focus, k)
+        stack = render_stack(light, 1 / depth, focus, k, aperture=options.aperture)
     stack = np.clip(stack, 0, 1) ** np.float32(1 / DISPLAY_GAMMA)
     rng = np.random.default_rng([options.seed, index, 5])
     frames = []

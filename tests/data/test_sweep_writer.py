@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from edgedepth import optics
+from edgedepth.data.blur import APERTURES
 from edgedepth.data.scenes import procedural_scene
 from edgedepth.data.sources import open_source
 from edgedepth.data.sweep_writer import (
@@ -105,6 +106,13 @@ def test_the_paper_renderer_gives_another_sweep() -> None:
         for r in ("edgedepth", "paper")
     )
     assert psnr(ours.frames[0] / 255, paper.frames[0] / 255) < 45
+
+
+def test_apertures_give_other_sweeps() -> None:
+    source, size = open_source("procedural"), (48, 64)
+    options = [SweepOptions((0.5,), size, aperture=shape, noise=0) for shape in APERTURES]
+    sweeps = [render_sweep(source, 3, LONG, option) for option in options]
+    assert len({sweep.frames[0].tobytes() for sweep in sweeps}) == len(APERTURES)
 
 
 def test_fit_scene_cuts_the_middle() -> None:
