@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, 1, min_open=True),
-    default=4e-4,
+    default=2e-3,
     show_default=True,
     help="At the start; it falls to a tenth.",
 )

@@ -55,9 +55,9 @@ class FinetuneConfig:
     """
 
     steps: int = 150
-    learning_rate: float = 4e-4
-    height: int = 96
-    width: int = 128
+    learning_rate: float = 2e-3
+    height: int = 64
+    width: int = 96
     smooth: float = 0.001
     stay: float = 0.003
     confidence: float = 0.01
