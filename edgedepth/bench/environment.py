@@ -80,7 +80,15 @@ def machine(root: Path = ROOT) -> Record:
             **{name: version for name in _PACKAGES if (version := _version(name))},
         },
         "commit": commit(),
+        **({"priority": "real-time"} if real_time() else {}),
     }
+
+
+def real_time() -> bool:
+    """Whether this process goes before all ordinary ones (``chrt --fifo 1 edgedepth bench``)."""
+    if not hasattr(os, "sched_getscheduler"):
+        return False
+    return os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
 
 
 def _cpu_fields(root: Path) -> dict[str, str]:

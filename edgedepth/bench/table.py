@@ -117,6 +117,8 @@ def machine_line(record: Record) -> str:
         facts.append("virtual machine")
     if machine["governor"]:
         facts.append(f"governor {machine['governor']}")
+    if machine.get("priority"):
+        facts.append(f"{machine['priority']} priority")
     if before["load_1min"] is not None:
         facts.append(f"load {before['load_1min']:.1f}")
     if before["temperature_c"] is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,14 @@ def test_the_machine(root: Path) -> None:
     assert found["virtual"] is True
     assert found["versions"]["numpy"] == np.__version__
     assert 1 <= found["cores_allowed"] <= found["cores"]
+
+
+def test_priority_over_other_processes_is_stamped(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "priority" not in environment.machine(root)
+    monkeypatch.setattr(os, "sched_getscheduler", lambda process: os.SCHED_FIFO)
+    assert environment.machine(root)["priority"] == "real-time"
 
 
 def test_readings(root: Path) -> None:
