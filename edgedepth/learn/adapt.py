@@ -72,6 +72,8 @@ def adapt(
             explains the held-out frames better than before; nothing is written then.
     """
     spec = starting_spec(start)
+    for phase in PHASES:
+        start.load_weights(phase)  # whichever is missing is missed now, not after minutes
     one_camera(sweeps)
     material = []
     for sweep in sweeps:

@@ -179,7 +179,7 @@ def _fit(
         return loss
 
     rng = np.random.default_rng(config.seed)
-    for step in tqdm(range(config.steps), desc=phase, unit="step"):
+    for step in tqdm(range(config.steps), desc=phase, unit="step", disable=None):
         share = step / max(1, config.steps)
         warm = min(1.0, (step + 1) / 10)
         optimizer.learning_rate.assign(config.learning_rate * warm * (1 - 0.9 * share))

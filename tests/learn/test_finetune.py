@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="fine-tuning needs TensorFlow")
 
+from edgedepth.capture.modelfile import read_model_file
 from edgedepth.capture.sweep import read_sweep
 from edgedepth.config import TrainConfig
 from edgedepth.data.blur import blur
@@ -203,18 +204,33 @@ def test_the_command_refuses_early(edgedepth: Edgedepth, tmp_path: Path, start: 
 
 
 @pytest.mark.slow
-def test_the_real_command_ends_in_a_file_that_infer_takes(
+def test_the_real_command_keeps_the_better_or_nothing(
     edgedepth: Edgedepth, tmp_path: Path, start: Path
 ) -> None:
     run = tmp_path / "run"
-    done = edgedepth(
-        "finetune", DESK, "--start", start, "--run-dir", run, "--steps", "12", "--json"
-    )
-    assert done.returncode == 0, done.stderr
+    done = edgedepth("finetune", DESK, "--start", start, "--run-dir", run, "--steps", "6", "--json")
+    if done.returncode:
+        assert done.returncode == 1
+        assert "did not help" in done.stderr.splitlines()[-1]
+        assert not run.exists()
+        return
     record = json.loads(done.stdout)
-    assert record["float"]["held_out_after"] < record["float"]["held_out_before"]
+    assert any(phase["kept"] for phase in record.values())
+    for phase in record.values():
+        assert phase["kept"] == (phase["held_out_after"] < phase["held_out_before"])
+    assert RunDirectory(run).summary()["finetuned"] == record
+
+
+@pytest.mark.slow
+def test_convert_takes_the_outcome(edgedepth: Edgedepth, tmp_path: Path, start: Path) -> None:
+    begin = RunDirectory(start)
+    weights = {name: w * np.float32(0.999) for name, w in begin.load_weights("float").items()}
+    outcomes = [
+        Outcome("float", weights, (0.2, 0.1), (0.2, 0.1)),
+        Outcome("qat", {}, (0.2, 0.3), (0.2, 0.3)),
+    ]
+    adapting.write_run(begin, tmp_path / "run", outcomes, ["desk"])
     file = tmp_path / "mine.tflite"
-    done = edgedepth("convert", run, "-o", file, "--precision", "fp16")
+    done = edgedepth("convert", tmp_path / "run", "-o", file, "--precision", "fp32")
     assert done.returncode == 0, done.stderr
-    done = edgedepth("infer", DESK, "--model", file, "-o", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
+    assert "sweep:desk" in read_model_file(file).spec.training["data"]
