@@ -85,6 +85,7 @@ def export(
     metadata.in_contract_order(model)
     metadata.attach_spec(model, spec)
     acted = optimise(model)
+    metadata.number_names(model)
     standard_metadata.attach(model, spec)
     return Exported(flatbuffer.pack(model), spec, acted)
 

@@ -63,13 +63,28 @@ def name_parts(model: Model, labels: Mapping[str, str] | None = None) -> None:
         graph = model.subgraphs[signature.subgraphIndex]
         graph.name = text(signature.signatureKey)
         boundary = _boundary_names(signature)
-        taken: dict[str, int] = {}
         for index, stem in _stems(model, graph, labels).items():
-            name = boundary.get(index, stem)
-            if index not in boundary:
-                taken[name] = taken.get(name, 0) + 1
-                name = f"{name}.{taken[name]}" if taken[name] > 1 else name
-            graph.tensors[index].name = name
+            graph.tensors[index].name = boundary.get(index, stem)
+    number_names(model)
+
+
+def number_names(model: Model) -> None:
+    """Tell tensors of one graph that have a name in common apart: ``name``, ``name.2``, ..."""
+    for signature in model.signatureDefs or []:
+        graph = model.subgraphs[signature.subgraphIndex]
+        boundary = _boundary_names(signature)
+        names = {text(tensor.name) for tensor in graph.tensors}
+        seen = set(boundary.values())
+        for index, tensor in enumerate(graph.tensors):
+            if index in boundary:
+                continue
+            stem = name = text(tensor.name)
+            count = 1
+            while name in seen or (count > 1 and name in names):
+                count += 1
+                name = f"{stem}.{count}"
+            tensor.name = name
+            seen.add(name)
 
 
 def _stems(model: Model, graph: Any, labels: Mapping[str, str] | None) -> dict[int, str]:
