@@ -33,15 +33,24 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     return tf.reduce_sum(x * mask, (1, 2)) / (tf.reduce_sum(mask, (1, 2)) + 1e-3)
 
 
+def _per_item(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, 1, 1) lowest dioptre, span in dioptres and weight of a dioptre's error, per item."""
+    gain = tf.sqrt(tf.maximum(batch["blur"], 1.0) / PHONE_COC)
+    low, span, gain = (tf.reshape(x, (-1, 1, 1)) for x in (batch["low"], batch["span"], gain))
+    return low, span, gain
+
+
+def _log(dioptres: Tensor) -> Tensor:
+    return tf.math.log(tf.maximum(dioptres, 1 / MAX_METRES))
+
+
 def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeights) -> Tensor:
     """Loss of a network that answers in sweep positions with confidence.
 
     Truth outside what the output can say (``OUTPUT_RANGE``) is moved to its border. The
     confidence learns the probability that depth is within 25 % of the truth.
     """
-    span = tf.reshape(batch["span"], (-1, 1, 1))
-    low = tf.reshape(batch["low"], (-1, 1, 1))
-    gain = tf.reshape(tf.sqrt(tf.maximum(batch["blur"], 1.0) / PHONE_COC), (-1, 1, 1))
+    low, span, gain = _per_item(batch)
     mask, truth = batch["valid"], batch["inverse_depth"]
     reachable = low + span * OUTPUT_RANGE[0], low + span * OUTPUT_RANGE[1] * 0.99
     truth = tf.clip_by_value(truth, *reachable)
@@ -49,12 +58,9 @@ def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeig
     def dioptres(position: Tensor) -> Tensor:
         return low + span * position
 
-    def safe(d: Tensor) -> Tensor:
-        return tf.maximum(d, 1 / MAX_METRES)
-
     predicted = dioptres(outputs["inverse_depth"][..., 0])
     error = tf.abs(predicted - truth)
-    relative = tf.abs(tf.math.log(safe(predicted)) - tf.math.log(safe(truth)))
+    relative = tf.abs(_log(predicted) - _log(truth))
     total = w.dioptres * masked_mean(gain * error, mask)
     total += w.relative * masked_mean(relative, mask)
     total += w.gradient * gradient_error(gain * (predicted - truth), mask)
@@ -83,9 +89,7 @@ def imitation_loss(
     Args:
         taught: outputs of the float network for the same batch.
     """
-    span = tf.reshape(batch["span"], (-1, 1, 1))
-    low = tf.reshape(batch["low"], (-1, 1, 1))
-    gain = tf.reshape(tf.sqrt(tf.maximum(batch["blur"], 1.0) / PHONE_COC), (-1, 1, 1))
+    low, span, gain = _per_item(batch)
     taught = {name: tf.stop_gradient(value) for name, value in taught.items()}
     everywhere = tf.ones_like(batch["valid"])
 
@@ -95,13 +99,10 @@ def imitation_loss(
         )
         return low + span * position
 
-    def log(d: Tensor) -> Tensor:
-        return tf.math.log(tf.maximum(d, 1 / MAX_METRES))
-
     mine, theirs = dioptres(outputs), dioptres(taught)
     error = mine - theirs
     total = w.dioptres * masked_mean(gain * tf.abs(error), everywhere)
-    total += w.relative * masked_mean(tf.abs(log(mine) - log(theirs)), everywhere)
+    total += w.relative * masked_mean(tf.abs(_log(mine) - _log(theirs)), everywhere)
     total += w.gradient * gradient_error(gain * error, everywhere)
     apart = tf.reduce_mean(tf.abs(outputs["means"] - taught["means"]), -1)
     total += w.focus_only * masked_mean(gain * span * apart, everywhere[:, ::2, ::2])

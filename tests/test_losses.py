@@ -54,3 +54,19 @@ def test_unknown_depth_is_masked(name: str) -> None:
         hole = HOLE if slope.shape[1] == 16 else (slice(None), slice(2, 5), slice(1, 6))
         assert not slope[hole].any(), key
         assert np.abs(slope).max() > 0, key
+
+
+def test_imitation_asks_for_the_teacher_s_answer_and_leaves_the_teacher_alone() -> None:
+    from edgedepth.losses import LossWeights, imitation_loss
+    from edgedepth.models.backend import tf
+
+    mine, theirs = outputs(1), outputs(2)
+    assert float(imitation_loss(theirs, theirs, batch(1), LossWeights())) == 0
+    with tf.GradientTape() as tape:
+        tape.watch([mine, theirs])
+        found = imitation_loss(mine, theirs, batch(1), LossWeights())
+    assert float(found) > 0
+    taught, learnt = tape.gradient(found, [theirs, mine])
+    assert all(slope is None for slope in taught.values())
+    for name in ("inverse_depth", "confidence", "means"):
+        assert (learnt[name].numpy() != 0).mean() > 0.9, name
