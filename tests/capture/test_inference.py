@@ -258,11 +258,9 @@ class TestRuntimes:
 
 
 @pytest.mark.slow
-def test_the_measured_figures_hold(tmp_path: Path) -> None:
-    """Depth after shake and alignment within 10 % of still; infer within 2.5 full decodes."""
+def test_shake_costs_little_accuracy(tmp_path: Path) -> None:
+    """Depth after shake and alignment within 10 % of still."""
     from tests.capture import measure_alignment
 
     still, shaken = measure_alignment.depth_errors(tmp_path, 4)
     assert shaken < 1.1 * still
-    infer, full = measure_alignment.seconds(tmp_path)
-    assert infer < 2.5 * full
