@@ -92,14 +92,13 @@ def _packed(
     operator = copy.copy(node.operator)
     operator.builtinOptions = copy.copy(node.operator.builtinOptions)
     operator.builtinOptions.strideW = 1
-    tensors = write.graph.tensors
     weights = _blocks(_value(write, kernel), group)
     biases = np.tile(_value(write, bias), group)
     operator.inputs = np.array(
         [
             place,
-            write.constant(weights, _name(tensors[kernel]), _repeated(tensors[kernel], group)),
-            write.constant(biases, _name(tensors[bias]), _repeated(tensors[bias], group)),
+            _wider(write, kernel, weights, group),
+            _wider(write, bias, biases, group),
         ],
         np.int32,
     )
@@ -114,8 +113,10 @@ def _value(write: Rewriter, index: int) -> NDArray[Any]:
     return value
 
 
-def _name(tensor: Any) -> str:
-    return f"{text(tensor.name)}/packed"
+def _wider(write: Rewriter, index: int, value: NDArray[Any], group: int) -> int:
+    """A constant of ``group`` pixels in place of one of a single pixel."""
+    tensor = write.graph.tensors[index]
+    return write.constant(value, f"{text(tensor.name)}/packed", _repeated(tensor, group))
 
 
 def _blocks(kernel: NDArray[Any], group: int) -> NDArray[Any]:
@@ -182,15 +183,14 @@ def _with_repeats(write: Rewriter, node: Node, maker: Node, group: int) -> list[
     _, rows, columns, channels = write.shape(there)
     flat = (1, 1, rows * columns // group, group * channels)
     given, kernel, offset = (int(i) for i in maker.operator.inputs)
-    tensors = write.graph.tensors
     product, addition = copy.copy(maker.operator), copy.copy(node.operator)
     weights = np.tile(_value(write, kernel), (group, 1))
     offsets = np.tile(_value(write, offset), group)
     product.inputs = np.array(
         [
             given,
-            write.constant(weights, _name(tensors[kernel]), _repeated(tensors[kernel], group)),
-            write.constant(offsets, _name(tensors[offset]), _repeated(tensors[offset], group)),
+            _wider(write, kernel, weights, group),
+            _wider(write, offset, offsets, group),
         ],
         np.int32,
     )

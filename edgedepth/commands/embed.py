@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgedepth.commands.parameters import model_option, runtime_option
 from edgedepth.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,15 +28,8 @@ ENDLESS_SCENES = 10
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to write.  [default: WHAT_embed]"
 )
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="A .tflite; default: the shipped one."
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["auto", "litert", "tflite-runtime", "tensorflow"]),
-    default="auto",
-    show_default=True,
-)
+@model_option
+@runtime_option
 @click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--focus", metavar="M,M,...", help="A sweep's focus distances in metres.")
 @click.option("--protocol", default="phone", show_default=True, help="A SOURCE's camera.")
@@ -76,7 +70,8 @@ def embed(
 
     from edgedepth.capture.modelfile import read_model_file
     from edgedepth.capture.runtimes import Runtime, choose
-    from edgedepth.learn.embed import Writer, extract, new_folder
+    from edgedepth.folders import new_folder
+    from edgedepth.learn.embed import Writer, extract
 
     cv2.setNumThreads(threads)
     source = not Path(what).is_dir()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgedepth.commands.parameters import camera_option
 from edgedepth.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,12 +26,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Run directory to begin with; default: the shipped model's.",
 )
-@click.option(
-    "--camera",
-    "profile",
-    type=click.Path(path_type=Path),
-    help="The camera's profile, from `edgedepth calibrate`.",
-)
+@camera_option
 @click.option(
     "--focus-from", type=click.Choice(["name"]), help="Take focus distances from the file names."
 )

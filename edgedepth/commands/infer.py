@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgedepth.commands.parameters import Size
+from edgedepth.commands.parameters import Size, camera_option, model_option, runtime_option
 
 if TYPE_CHECKING:
     from edgedepth.capture.inference import DepthResult
@@ -22,15 +22,8 @@ STARTED = time.perf_counter()
 @click.command()
 @click.argument("sweep", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write.")
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="A .tflite; default: the shipped one."
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["auto", "litert", "tflite-runtime", "tensorflow"]),
-    default="auto",
-    show_default=True,
-)
+@model_option
+@runtime_option
 @click.option(
     "--size", type=Size(16, 16384, "1280x960"), metavar="WxH", help="Size of the depth map."
 )
@@ -41,12 +34,7 @@ STARTED = time.perf_counter()
     "--uncalibrated", is_flag=True, help="Do without focus distances: relative depth, no metres."
 )
 @click.option("--sensor-width-mm", type=float, help="Width of the camera's sensor.")
-@click.option(
-    "--camera",
-    "profile",
-    type=click.Path(path_type=Path),
-    help="The camera's profile, from `edgedepth calibrate`.",
-)
+@camera_option
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),

@@ -1,8 +1,9 @@
-"""Kinds of option that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -41,3 +42,21 @@ class Size(click.ParamType):
 
 MODEL_SIZE = Size(16, 4096)
 """Of a model's input; the bounds are those of ``ModelSpec``."""
+
+model_option = click.option(
+    "--model", type=click.Path(path_type=Path), help="A .tflite; default: the shipped one."
+)
+
+runtime_option = click.option(
+    "--runtime",
+    type=click.Choice(["auto", "litert", "tflite-runtime", "tensorflow"]),
+    default="auto",
+    show_default=True,
+)
+
+camera_option = click.option(
+    "--camera",
+    "profile",
+    type=click.Path(path_type=Path),
+    help="The camera's profile, from `edgedepth calibrate`.",
+)

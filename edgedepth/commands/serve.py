@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgedepth.commands.parameters import camera_option
+
 if TYPE_CHECKING:
     from edgedepth.capture.inference import DepthResult
     from edgedepth.serve.resources import Resources
@@ -33,12 +35,7 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 @click.option("--focus-from", type=click.Choice(["name"]), help="Take them from the file names.")
 @click.option("--uncalibrated", is_flag=True, help="Do without focus distances: relative depth.")
 @click.option("--sensor-width-mm", type=float, help="Width of the camera's sensor.")
-@click.option(
-    "--camera",
-    "profile",
-    type=click.Path(path_type=Path),
-    help="The camera's profile, from `edgedepth calibrate`.",
-)
+@camera_option
 @click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
 def serve(
     sweep: Path | None,

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -31,6 +29,7 @@ from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import FARTHEST_M, RgbdScene
 from edgedepth.data.sources import Source
 from edgedepth.errors import UserError
+from edgedepth.folders import new_folder
 
 TRUTH_SCHEMA = "edgedepth-truth/1"
 DEFAULT_SIZE = (960, 1280)
@@ -283,25 +282,12 @@ def write_sweep(sweep: RenderedSweep, folder: Path, quality: int = 92, truth: bo
     Raises:
         UserError: the folder exists and is not empty, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} exists and is not empty", "give another -o, or remove it first")
-    partial = folder.absolute().with_name(f".{folder.absolute().name}.part-{os.getpid()}")
-    try:
-        partial.mkdir(parents=True)
+    with new_folder(folder) as partial:
         for i, (frame, focus) in enumerate(zip(sweep.frames, sweep.focus_dioptres, strict=True)):
             data = jpeg_with_exif(frame, float(focus), sweep.camera, quality)
             (partial / f"frame_{i:02d}.jpg").write_bytes(data)
         if truth:
             _write_truth(sweep, partial / "truth")
-        if folder.exists():
-            folder.rmdir()
-        partial.replace(folder)
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror or error})", "give another -o"
-        ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_truth(sweep: RenderedSweep, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from edgedepth.capture.sweep import Sweep
 from edgedepth.cards import SHIPPED
 from edgedepth.errors import UserError
+from edgedepth.folders import new_folder
 from edgedepth.learn.finetune import PHASES, FinetuneConfig, Outcome, finetune_phase
 from edgedepth.learn.material import one_camera, prepare
 from edgedepth.models.checkpoint import DEFAULT_SIZE
@@ -125,21 +125,11 @@ def write_run(
     Raises:
         UserError: the target cannot be written.
     """
-    partial = target.absolute().with_name(f".{target.absolute().name}.part-{os.getpid()}")
     config = start.config()
-    try:
+    with new_folder(target, "choose another --run-dir") as partial:
         run = RunDirectory(partial)
         run.create(replace(config, data=(*config.data, *(f"sweep:{name}" for name in sweeps))))
         for outcome in outcomes:
             kept = outcome.weights if outcome.better else start.load_weights(outcome.phase)
             write_arrays(run.weights_path(outcome.phase), kept)
         run.save_summary({"rows": {}, "finetuned": {o.phase: o.record() for o in outcomes}})
-        if target.exists():
-            target.rmdir()
-        partial.replace(target)
-    except OSError as error:
-        raise UserError(
-            f"{target} cannot be written ({error.strerror or error})", "choose another --run-dir"
-        ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -8,9 +8,6 @@ the making. Everything runs on the shipped files, without TensorFlow.
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,28 +190,3 @@ class Writer:
         full = {"schema": SCHEMA, **record, "scenes": self.names, "arrays": self.layout}
         (self.folder / "embed.json").write_text(json.dumps(full, indent=1) + "\n")
         return full
-
-
-@contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """A folder that becomes ``target`` if all goes well and vanishes otherwise.
-
-    Raises:
-        UserError: the target holds something, or cannot be written.
-    """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target} exists and is not empty", "give another -o, or remove it first")
-    partial = target.absolute().with_name(f".{target.absolute().name}.part")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        if target.exists():
-            target.rmdir()
-        partial.replace(target)
-    except OSError as error:
-        raise UserError(
-            f"{target} cannot be written ({error.strerror or error})", "give another -o"
-        ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

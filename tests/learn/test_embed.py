@@ -12,7 +12,8 @@ import pytest
 from edgedepth.data.sources import open_source
 from edgedepth.data.sweep_writer import write_sweep
 from edgedepth.errors import UserError
-from edgedepth.learn.embed import Features, Part, Writer, new_folder
+from edgedepth.folders import new_folder
+from edgedepth.learn.embed import Features, Part, Writer
 from edgedepth.learn.probe import Head, Pairs, area_under_curve, joined, sample_pairs
 from tests.capture.test_infer_command import assert_refused
 from tests.conftest import ROOT
