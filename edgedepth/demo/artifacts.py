@@ -207,7 +207,7 @@ def _pom(artifacts: list[Artifact], folder: Path) -> str:
         items += f"<artifactItem>{tags}<destFileName>{artifact.file}</destFileName></artifactItem>"
     plugin = COPY_PLUGIN.split(":")
     return (
-        '<project><modelVersion>4.0.0</modelVersion>'
+        "<project><modelVersion>4.0.0</modelVersion>"
         "<groupId>org.edgedepth</groupId><artifactId>fetch</artifactId><version>1</version>"
         "<packaging>pom</packaging><build><plugins><plugin>"
         f"<groupId>{plugin[0]}</groupId><artifactId>{plugin[1]}</artifactId>"
