@@ -133,7 +133,7 @@ def signature_functions(net: Network) -> dict[str, Any]:
     if spec.frames:
         functions[INFER] = concrete(lambda d: run_infer(net, d), infer_shapes(spec))
     if spec.streaming:
-        states = {name: tuple(s.shape) for name, s in net.state_spec().items()}
+        states = {n: tuple(s.shape) for n, s in net.state_spec().items() if s.carried}
         functions[ENCODE_STEP] = concrete(
             lambda d: net.encode_step(
                 d["frame"], d["focus"], d["optics"], {k: d[k] for k in states}

@@ -1,19 +1,21 @@
-"""Focus evidence: how much sharper a frame is, pixel by pixel, than all frames before it.
+"""Focus evidence: how much sharper a frame is than all frames before it, and depth so far.
 
 Depth from focus asks at which frame a pixel is sharpest. Asked as a softmax over log focus
 energy, the answer can be given frame by frame: with ``s_i`` the gain times the log energy of
 frame i, the weight of the newest frame is ``sigmoid(s_i - log sum_{j<i} exp s_j)``, and means
 over the frames follow by ``m += weight * (x_i - m)``. A frame therefore carries, beside its
 RGB, planes of ``s_i - log sum exp`` at several gains and window sizes. They stay in a narrow
-range whatever the texture and the camera, which is what an 8-bit input can hold.
+range whatever the texture and the camera, which is what an 8-bit input can hold. Log energy is
+smoothed along the edges of the sweep's first frame before it is compared (cost volume
+filtering, Hosni et al. 2013): where there is no texture all frames are alike and the
+neighbours decide.
 
 A softmax interpolates between planes at one contrast only; where texture is strong it snaps to
-them. Two more planes hold the vertex of the parabola through the log energies around the
-sharpest frame so far, the classical interpolation.
-
-Log energy is smoothed along the edges of the sweep's first frame before it is compared (cost
-volume filtering, Hosni et al. 2013): where there is no texture all frames are alike and the
-neighbours decide.
+them. Three more planes hold what the classical method would answer if the sweep ended here:
+the vertex of the parabola through the log energies around the sharpest frame; the same of
+plainly averaged energy, smoothed along edges where every pixel counts as much as its focus
+stands out (:class:`DepthSoFar`); and how much that was. What neighbours are worth is a division
+that an 8-bit network cannot do, and at little blur it is most of the answer.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.guided import GuidedFilter
+from edgedepth.guided import GuidedFilter, box_mean, guided_coefficients
 
 Plane = NDArray[np.float32]
 
@@ -39,6 +41,19 @@ HALF_SIZE_WEIGHT = 0.5
 GUIDE_EPSILON = 1e-3
 
 MIN_STEP, MIN_CURVATURE = 1e-3, 1e-6
+
+ANSWER_WINDOW = 11
+"""Side of the box that averages energy for depth so far, in pixels of the model's grid."""
+
+ANSWER_RADII = (3, 19)
+COARSE_SUPPORT = 0.1
+"""Mean weight at which the fine and the coarse smoothing count alike."""
+
+LEAST_WEIGHT, MOST_WEIGHT = 1e-4, 10.0
+"""Of a pixel: the square of how far its best log energy stands above the mean one."""
+
+PRIOR = 0.25
+"""Answered while there is one frame only: 1 dioptre of a single picture's range."""
 
 NATIVE, COARSE = 0, 1
 """Focus energies of a frame: at the cue image's size and half of it together, and at a quarter."""
@@ -68,18 +83,18 @@ class Cue:
 
 CUES = (
     Cue(NATIVE, 7, 8, 12.0),
-    Cue(NATIVE, 7, 8, 4.0),
     Cue(NATIVE, 15, 16, 60.0),
     Cue(NATIVE, 3, 4, 20.0),
     Cue(COARSE, 3, 8, 20.0),
 )
-VERTICES = (CUES[0], CUES[2])
-"""Whose log energies the parabola planes are taken from."""
+VERTEX = CUES[0]
+"""Whose log energies the plane of the parabola's vertex is taken from."""
 
 LEVEL = CUES[0]
 """Its smoothed log energy is the last plane: how much texture there is at all."""
 
-CUE_PLANES = len(CUES) + len(VERTICES) + 1
+ANSWERS = ("vertex", "depth so far", "its support")
+CUE_PLANES = len(CUES) + len(ANSWERS) + 1
 
 
 def modified_laplacian(gray: Plane) -> Plane:
@@ -131,7 +146,8 @@ class Evidence:
         self._filters = {r: GuidedFilter(guide, r, GUIDE_EPSILON) for r in radii}
         self._first: Plane | None = None
         self._before: list[Plane] = []
-        self._vertices = [RunningVertex() for _ in VERTICES]
+        self._vertex = RunningVertex()
+        self._depth = DepthSoFar(guide)
 
     def add(
         self, energy: Plane, position: float, valid: NDArray[np.bool_] | None = None
@@ -146,8 +162,10 @@ class Evidence:
 
         Returns:
             uint8 (h, w, ``CUE_PLANES``): evidence from -``EVIDENCE_LIMIT`` (0) to
-            +``EVIDENCE_LIMIT`` (255), everywhere 255 in the first frame; the vertices so far,
-            positions from 0 (0) to 1 (255); the level of log energy, from the floor (0) to 1 (255).
+            +``EVIDENCE_LIMIT`` (255), everywhere 255 in the first frame; the vertex and the depth
+            so far, positions from 0 (0) to 1 (255); the support of the latter, the logarithm from
+            ``LEAST_WEIGHT`` (0) to ``MOST_WEIGHT`` (255); the level of log energy, from the floor
+            (0) to 1 (255).
         """
         if valid is not None and self._first is not None:
             energy = np.where(valid[..., None], energy, self._first)
@@ -169,8 +187,10 @@ class Evidence:
                 planes[-1][~valid] = 0
                 both = np.where(valid, both, self._before[index])
             self._before[index] = both
-        for cue, vertex in zip(VERTICES, self._vertices, strict=True):
-            planes.append(_byte(vertex.add(smooth[cue.smoothing], position, valid)))
+        planes.append(_byte(self._vertex.add(smooth[VERTEX.smoothing], position, valid)))
+        depth, support = self._depth.add(energy[..., NATIVE], position, valid)
+        decades = np.float32(np.log(MOST_WEIGHT / LEAST_WEIGHT))
+        planes += [_byte(depth), _byte(np.log(support / np.float32(LEAST_WEIGHT)) / decades)]
         level = smooth[LEVEL.smoothing]
         planes.append(_byte(1 - level / np.float32(np.log(ENERGY_FLOOR))))
         return np.stack(planes, axis=-1)
@@ -179,9 +199,7 @@ class Evidence:
         smooth: dict[tuple[int, int, int], Plane] = {}
         for cue in CUES:
             if cue.smoothing not in smooth:
-                plane = np.ascontiguousarray(energy[..., cue.energy])
-                averaged = cv2.boxFilter(plane, -1, (cue.window, cue.window))
-                logs = cv2.log(averaged + np.float32(ENERGY_FLOOR))
+                logs = log_energy(energy[..., cue.energy], cue.window)
                 smooth[cue.smoothing] = self._filters[cue.radius](logs)
         return smooth
 
@@ -230,6 +248,70 @@ class RunningVertex:
         curvature = np.where(peaks, curvature, np.float32(-1))
         vertex = np.float32((x0 + x1) / 2) - slope0 / (2 * curvature)
         self._vertex = np.where(peaks, vertex, self._vertex)
+
+
+class DepthSoFar:
+    """The classical answer of the frames so far: a parabola's vertex, smoothed by its worth.
+
+    The guided filter at two radii, the coarse one where the fine one finds hardly any weight.
+
+    Args:
+        guide: float32 (h, w) in [0, 1], the first frame's brightness.
+    """
+
+    def __init__(self, guide: Plane) -> None:
+        self._guide = guide
+        self._vertex = RunningVertex()
+        self._best: Plane | None = None
+        self._total = np.zeros_like(guide)
+        self._seen = np.zeros_like(guide)
+
+    def add(
+        self, energy: Plane, position: float, valid: NDArray[np.bool_] | None = None
+    ) -> tuple[Plane, Plane]:
+        """(position, support) after one more frame, both (h, w).
+
+        Args:
+            energy: (h, w) focus energy.
+            position: of the frame's focus.
+            valid: false where the frame has no picture.
+
+        Returns:
+            The smoothed position, ``PRIOR`` after the first frame; the mean weight in the fine
+            window.
+        """
+        logs = log_energy(energy, ANSWER_WINDOW)
+        known = np.float32(1) if valid is None else valid.astype(np.float32)
+        first = self._best is None
+        self._total += known * logs
+        self._seen += known
+        best = logs if self._best is None else np.maximum(self._best, logs)
+        self._best = (
+            best if self._best is None or valid is None else np.where(valid, best, self._best)
+        )
+        vertex = self._vertex.add(logs, position, valid)
+        if first:
+            return np.full_like(vertex, PRIOR), np.full_like(vertex, LEAST_WEIGHT)
+        above = self._best - self._total / np.maximum(self._seen, 1)
+        weight = np.square(np.maximum(above, 0)) + np.float32(LEAST_WEIGHT)
+        fine, coarse = ANSWER_RADII
+        support = box_mean(weight, fine)
+        near, far = (
+            a * self._guide + b
+            for a, b in (
+                guided_coefficients(self._guide, vertex, weight, radius, GUIDE_EPSILON)
+                for radius in (fine, coarse)
+            )
+        )
+        share = np.float32(COARSE_SUPPORT)
+        return (support * near + share * far) / (support + share), support
+
+
+def log_energy(energy: Plane, window: int) -> Plane:
+    """Logarithm of (h, w) focus energy averaged over a box of side ``window``."""
+    averaged = cv2.boxFilter(np.ascontiguousarray(energy), -1, (window, window))
+    logs: Plane = cv2.log(averaged + np.float32(ENERGY_FLOOR))
+    return logs
 
 
 def _byte(share: Plane) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from edgedepth.errors import UserError
 
-SCHEMA = "edgedepth-model/1"
+SCHEMA = "edgedepth-model/2"
 METADATA_NAME = "edgedepth"
 """Name of the metadata entry in the flatbuffer that holds the JSON."""
 

@@ -95,10 +95,10 @@ def _feeds(engine: Runtime, inputs: ModelInputs, mode: str) -> dict[str, Arrays]
         tensors = engine.signature("infer").inputs
         return {"infer": {name: feed(t, name, inputs, None) for name, t in tensors.items()}}
     encode, decode = engine.signature("encode_step"), engine.signature("decode")
-    state, feeds = stream_feeds(encode, inputs)
-    given: Arrays = {}
+    empty, feeds = stream_feeds(encode, inputs)
+    state, given = empty, {}
     for frame in feeds:
-        given = {**frame, **state}
+        given = {**frame, **{name: state[name] for name in empty}}
         state = encode.run(given)
     return {"encode_step": given, "decode": {name: state[name] for name in decode.inputs}}
 

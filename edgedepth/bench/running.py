@@ -59,7 +59,7 @@ def _stream(engine: Runtime, inputs: ModelInputs) -> Run:
     def run() -> Parts:
         state, times = empty, [time.perf_counter()]
         for given in feeds:
-            state = encode.run({**given, **state})
+            state = encode.run({**given, **{name: state[name] for name in empty}})
             times.append(time.perf_counter())
         decode.run({name: state[name] for name in decode.inputs})
         end = time.perf_counter()

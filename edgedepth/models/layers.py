@@ -325,11 +325,17 @@ class Gates(keras.layers.Layer):
     """Depthwise 3x3 and 1x1 convolution without activation: the maps of a convolutional LSTM."""
 
     def __init__(
-        self, mode: Mode, channels: int, filters: int, bias: bool = True, **kwargs: Any
+        self,
+        mode: Mode,
+        channels: int,
+        filters: int,
+        bias: bool = True,
+        out: Range | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.depthwise = Depthwise(mode, channels, norm=False, bias=bias)
-        self.pointwise = Conv(mode, filters, 1, norm=False, bias=bias)
+        self.pointwise = Conv(mode, filters, 1, norm=False, bias=bias, out=out)
         self.quant = self.pointwise.quant
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
@@ -345,15 +351,21 @@ class LstmCell(keras.layers.Layer):
     Args:
         from_input, from_state: :class:`Gates` or :class:`Dense` with 4 x units outputs; the
             recurrent one has no bias, so that a zero state adds exactly nothing.
+        gates: grid of their sum; one that follows the data where None.
     """
 
     def __init__(
-        self, mode: Mode, from_input: Gates | Dense, from_state: Gates | Dense, **kwargs: Any
+        self,
+        mode: Mode,
+        from_input: Gates | Dense,
+        from_state: Gates | Dense,
+        gates: Range | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.quantized = mode is Mode.QUANTIZED
         self.from_input, self.from_state = from_input, from_state
-        self.gates = Sum(mode, 2)
+        self.gates = Sum(mode, 2, out=gates)
         self.input_gate = FakeQuant(mode, SIGMOID)
         self.forget_gate = FakeQuant(mode, SIGMOID)
         self.output_gate = FakeQuant(mode, SIGMOID)

@@ -26,12 +26,14 @@ class StateTensor:
         range: (low, high) of its 8-bit grid.
         start: real value that fills it before the first frame, or ``FIRST_FOCUS``.
         decoded: the decoder reads it, so it is an input of the ``decode`` signature.
+        carried: the next step reads it, so it is an input of the ``encode_step`` signature.
     """
 
     shape: tuple[int, ...]
     range: Range
     start: float | Literal["focus"] = 0.0
     decoded: bool = True
+    carried: bool = True
 
 
 class FocalNetwork(tf.Module):
@@ -84,7 +86,9 @@ class FocalNetwork(tf.Module):
     def encode_step(
         self, frame: Tensor, focus: Tensor, optics: Tensor, state: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        """The ``encode_step`` signature: :meth:`step` from a state on its 8-bit grids."""
+        """The ``encode_step`` signature: :meth:`step` from its ``carried`` tensors on their 8-bit
+        grids.
+        """
         return self.step(frame, focus, optics, self._on_grid(state))
 
     def decode_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
