@@ -40,8 +40,8 @@ from edgedepth.models.network import FIRST_FOCUS, FocalNetwork, StateTensor
 from edgedepth.preprocess import OUTPUT_RANGE
 from edgedepth.spec import ModelSpec
 
-C4, C8, C16 = 32, 40, 64
-"""Channels at 1/4, 1/8 and 1/16 of the input size."""
+C2, C4, C8, C16 = 12, 32, 40, 64
+"""Channels at 1/2, 1/4, 1/8 and 1/16 of the input size."""
 
 UNITS = 40
 """Channels of the convolutional LSTM at 1/16."""
@@ -57,6 +57,10 @@ PACK, HALVES = 4, 2
 
 VERTEX, DEPTH, SUPPORT = (3 + HEADS + ANSWERS.index(name) for name in ANSWERS)
 """Planes of a frame."""
+
+MIXED = 32
+"""Corrections of the answer: differences of a mean or the vertex from it; the rest are constants,
+for what focus alone cannot tell."""
 
 SCORE: Range = (-EVIDENCE_LIMIT, EVIDENCE_LIMIT * 127 / 128)
 """A gate's logit is kept within this: sigmoid changes little beyond."""
@@ -117,10 +121,11 @@ class MobileNetwork(FocalNetwork):
 
         self.condition_hidden = Dense(mode, CONDITION, norm=False, activation=relu6, out=RELU6)
         self.condition = Dense(mode, C4, norm=False)
-        self.stem = Conv(mode, C4, PACK, PACK)
+        self.stem2 = Conv(mode, C2, 2, 2, activation=relu6, out=RELU6)
+        self.stem4 = Conv(mode, C4, 2, 2)
         self.conditioned = Sum(mode, 2, activation=relu6, out=RELU6)
         self.encode4 = [Separable(mode, C4, C4), Separable(mode, C4, C4)]
-        self.encode8 = Separable(mode, C4, C8, 2)
+        self.encode8 = [Separable(mode, C4, C8, 2), Separable(mode, C8, C8)]
         self.encode16 = Separable(mode, C8, C16, 2)
 
         self.cue_score = Conv(mode, HEADS, 2, 2, norm=False)
@@ -129,6 +134,8 @@ class MobileNetwork(FocalNetwork):
         self.scores = Sum(mode, 3, out=SCORE)
         self.combine = RunningMeans(mode)
         self.answers = Conv(mode, PACK**2 + 2 * HALVES**2, PACK, PACK, norm=False, out=UNIT)
+        self.focus4 = Conv(mode, C4, 1)
+        self.seen4 = Sum(mode, 2, activation=relu6, out=RELU6)
         self.sharpest = Maximum(mode, RELU6)
         self.cell = LstmCell(
             mode,
@@ -140,18 +147,15 @@ class MobileNetwork(FocalNetwork):
         self.join8 = Sum(mode, 2, activation=relu6, out=RELU6)
         self.context = Separable(mode, C8, C4)
 
-        self.focus4 = Conv(mode, C4, 1)
-        self.join4 = Sum(mode, 3, activation=relu6, out=RELU6)
+        self.join4 = Sum(mode, 2, activation=relu6, out=RELU6)
         self.decode4 = Separable(mode, C4, C4)
 
-        products = HALVES**2 * (HEADS + 1)
-        self.difference = Conv(mode, products, 1, norm=False)
-        self.mix = Conv(mode, products, 1, norm=False, activation=tf.tanh, before=CELL, out=TANH)
+        self.difference = Conv(mode, MIXED, 1, norm=False)
+        self.mix = Conv(mode, MIXED, 1, norm=False, activation=tf.tanh, before=CELL, out=TANH)
         self.mixed = FakeQuant(mode)
         self.base = Conv(mode, PACK**2, 1, norm=False)
         self.blend = Conv(mode, PACK**2, 1, norm=False, bias=False)
-        self.residual = Conv(mode, PACK**2, 1, norm=False)
-        self.position = Sum(mode, 3, out=OUTPUT_RANGE)
+        self.position = Sum(mode, 2, out=OUTPUT_RANGE)
         self.certainty = Conv(
             mode, PACK**2, 1, norm=False, activation=tf.sigmoid, before=SCORE, out=SIGMOID
         )
@@ -165,7 +169,7 @@ class MobileNetwork(FocalNetwork):
         for head in range(HEADS):
             kernel[:, :, 3 + head, head] = 2 * EVIDENCE_LIMIT / kernel[:, :, 0, 0].size
         self.cue_score.load(kernel, np.full(HEADS, -EVIDENCE_LIMIT, np.float32))
-        for layer in (self.scores4, self.scores8, self.residual, self.mix):
+        for layer in (self.scores4, self.scores8, self.mix):
             layer.kernel.assign(layer.kernel * 0.02)
         self.answers.load(_answers_kernel(self.spec.channels), np.zeros(self.answers.filters))
         fine, halves = np.eye(PACK**2, dtype=np.float32), _half_of_fine()
@@ -180,8 +184,11 @@ class MobileNetwork(FocalNetwork):
                 row = column if source < HEADS else means + PACK**2 + half
                 difference[row, column] += 1
                 difference[means : means + PACK**2, column] -= halves[:, half] / HALVES**2
-        self.difference.load(difference[None, None], np.zeros(difference.shape[1]))
-        blend = np.zeros(self.blend.kernel.shape[2:], np.float32)
+        constant = np.zeros(MIXED)
+        constant[HALVES**2 * (HEADS + 1) :] = 1
+        self.difference.load(difference[None, None], constant)
+        blend = self.blend.kernel.numpy()[0, 0]
+        blend[: HALVES**2 * (HEADS + 1)] = 0
         for half in range(HALVES**2):
             blend[half * HEADS : (half + 1) * HEADS] = halves[:, half]
             blend[means + half] = halves[:, half]
@@ -207,10 +214,10 @@ class MobileNetwork(FocalNetwork):
         frames = self.frame_quant(frames)
         condition = self.condition_hidden(self.condition_quant(condition), training=training)
         bias = tf.reshape(self.condition(condition, training=training), (-1, 1, 1, C4))
-        x4 = self.conditioned([self.stem(frames, training=training), bias], training=training)
-        for layer in self.encode4:
-            x4 = layer(x4, training=training)
-        x8 = self.encode8(x4, training=training)
+        x2 = self.stem2(frames, training=training)
+        x4 = self.conditioned([self.stem4(x2, training=training), bias], training=training)
+        x4 = run(self.encode4, x4, training)
+        x8 = run(self.encode8, x4, training)
         x16 = self.encode16(x8, training=training)
         scores = self.scores(
             [
@@ -226,6 +233,10 @@ class MobileNetwork(FocalNetwork):
             answers = tf.clip_by_value(answers, *UNIT)
         return x4, x8, x16, scores, answers
 
+    def _seen(self, x4: Tensor, sources: Tensor, training: bool) -> Tensor:
+        """Features at 1/4 of a frame in the light of the depth so far."""
+        return self.seen4([x4, self.focus4(sources, training=training)], training=training)
+
     def _in_context(self, hidden: Tensor, x8: Tensor, training: bool) -> Tensor:
         """Features at 1/8 of a frame in the light of all frames so far."""
         above = double(self.up8(hidden, training=training))
@@ -235,12 +246,10 @@ class MobileNetwork(FocalNetwork):
         self, skip4: Tensor, context: Tensor, sources: Tensor, training: bool
     ) -> dict[str, Tensor]:
         kw = {"training": training}
-        y = self.join4([double(context), skip4, self.focus4(sources, **kw)], **kw)
+        y = self.join4([double(context), skip4], **kw)
         y = self.decode4(y, **kw)
         mixed = self.mixed(self.mix(y, **kw) * self.difference(sources, **kw), **kw)
-        position = self.position(
-            [self.base(sources, **kw), self.blend(mixed, **kw), self.residual(y, **kw)], **kw
-        )
+        position = self.position([self.base(sources, **kw), self.blend(mixed, **kw)], **kw)
         return {
             "inverse_depth": tf.nn.depth_to_space(position, PACK),
             "confidence": tf.nn.depth_to_space(self.certainty(y, **kw), PACK),
@@ -257,6 +266,8 @@ class MobileNetwork(FocalNetwork):
         context = self._in_context(hidden, x8, False)
         position = tf.reshape(focus, (1, 1, 1, 1))
         means = position if state is None else state["state_means"]
+        means = self.combine(scores, position, means)
+        x4 = self._seen(x4, tf.concat([means, answers], -1), False)
         if state is not None:
             x4 = self.sharpest(state["state_skip4"], x4)
             context = self.sharpest(state["state_context"], context)
@@ -265,7 +276,7 @@ class MobileNetwork(FocalNetwork):
             "state_c": cell,
             "state_skip4": x4,
             "state_context": context,
-            "state_means": self.combine(scores, position, means),
+            "state_means": means,
             "state_answers": answers,
         }
 
@@ -293,23 +304,34 @@ class MobileNetwork(FocalNetwork):
             )
         )
         positions = tf.reshape(self.condition_quant(focus), (batch, count, 1, 1, 1))
-        means, state, hidden = positions[:, 0], None, []
+        means, state = positions[:, 0], None
+        hidden: list[Tensor] = []
+        sources: list[Tensor] = []
         for index in range(count):
             state = self.cell(x16[:, index], state, training=training)
             hidden.append(state[0])
             means = self.combine(scores[:, index], positions[:, index], means)
-        context = self._in_context(
-            tf.reshape(tf.stack(hidden, axis=1), (-1, *hidden[0].shape[1:])),
-            tf.reshape(x8, (-1, *x8.shape[2:])),
-            training,
+            sources.append(tf.concat([means, answers[:, index]], -1))
+        seen = self._seen(_flat(x4), _flat(tf.stack(sources, axis=1)), training)
+        context = self._in_context(_flat(tf.stack(hidden, axis=1)), _flat(x8), training)
+        skip4, context = (
+            tf.reduce_max(tf.reshape(x, (batch, count, *x.shape[1:])), axis=1)
+            for x in (seen, context)
         )
-        outputs = self._decode(
-            tf.reduce_max(x4, axis=1),
-            tf.reduce_max(tf.reshape(context, (batch, count, *context.shape[1:])), axis=1),
-            tf.concat([means, answers[:, -1]], -1),
-            training,
-        )
+        outputs = self._decode(skip4, context, sources[-1], training)
         return {**outputs, "means": tf.nn.depth_to_space(means, HALVES)}
+
+
+def run(layers: list[Separable], x: Tensor, training: bool) -> Tensor:
+    """Apply layers one after another."""
+    for layer in layers:
+        x = layer(x, training=training)
+    return x
+
+
+def _flat(x: Tensor) -> Tensor:
+    """(B, N, ...) -> (B N, ...)."""
+    return tf.reshape(x, (-1, *x.shape[2:]))
 
 
 def _half_of_fine() -> np.ndarray:
