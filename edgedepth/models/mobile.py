@@ -5,9 +5,10 @@ sixteen sub-pixels of depth, four of the running means. Per frame: an encoder at
 conditioned on the frame's focus and the sweep's optics; gates ("is this frame sharper here than
 all before it?") that start out as the focus evidence of the cue planes; running means of the
 focus position under these gates, which equal a softmax over the frames; a convolutional LSTM at
-1/16, whose state is brought back to 1/8; features under a running maximum. After the last frame
-the decoder, which is short since a user waits for it, corrects the classical answer that this
-frame carries: by the means, by the vertex, and by what focus alone cannot tell.
+1/16, whose state is brought back to 1/4 and joined with depth so far; these features under a
+running maximum. After the last frame the decoder, which is short since a user waits for it,
+corrects the classical answer that this frame carries: by the means, by the vertex, and by what
+focus alone cannot tell.
 """
 
 from __future__ import annotations
@@ -121,22 +122,19 @@ class MobileNetwork(FocalNetwork):
 
         self.condition_hidden = Dense(mode, CONDITION, norm=False, activation=relu6, out=RELU6)
         self.condition = Dense(mode, C4, norm=False)
-        self.stem2 = Conv(mode, C2, 2, 2, activation=relu6, out=RELU6)
-        self.stem4 = Conv(mode, C4, 2, 2)
+        self.front = Conv(mode, C2, 2, 2, norm=False, activation=relu6, out=RELU6)
+        self.stem = Conv(mode, C4, 1)
         self.conditioned = Sum(mode, 2, activation=relu6, out=RELU6)
         self.encode4 = [Separable(mode, C4, C4), Separable(mode, C4, C4)]
-        self.encode8 = [Separable(mode, C4, C8, 2), Separable(mode, C8, C8)]
-        self.encode16 = Separable(mode, C8, C16, 2)
+        self.encode8 = Separable(mode, C4, C8, 2)
+        self.encode16 = Conv(mode, C16, 3, 2, activation=relu6, out=RELU6)
 
-        self.cue_score = Conv(mode, HEADS, 2, 2, norm=False)
+        self.scores2 = Conv(mode, HALVES**2 * HEADS, 1, norm=False)
         self.scores4 = Conv(mode, HALVES**2 * HEADS, 1, norm=False)
         self.scores8 = Conv(mode, HALVES**2 * HEADS, 1, norm=False)
         self.scores = Sum(mode, 3, out=SCORE)
         self.combine = RunningMeans(mode)
         self.answers = Conv(mode, PACK**2 + 2 * HALVES**2, PACK, PACK, norm=False, out=UNIT)
-        self.focus4 = Conv(mode, C4, 1)
-        self.seen4 = Sum(mode, 2, activation=relu6, out=RELU6)
-        self.sharpest = Maximum(mode, RELU6)
         self.cell = LstmCell(
             mode,
             Gates(mode, C16, 4 * UNITS, out=GATE),
@@ -146,8 +144,10 @@ class MobileNetwork(FocalNetwork):
         self.up8 = Conv(mode, C8, 1)
         self.join8 = Sum(mode, 2, activation=relu6, out=RELU6)
         self.context = Separable(mode, C8, C4)
+        self.focus4 = Conv(mode, C4, 1)
+        self.join4 = Sum(mode, 3, activation=relu6, out=RELU6)
+        self.most = Maximum(mode, RELU6)
 
-        self.join4 = Sum(mode, 2, activation=relu6, out=RELU6)
         self.decode4 = Separable(mode, C4, C4)
 
         self.difference = Conv(mode, MIXED, 1, norm=False)
@@ -165,12 +165,16 @@ class MobileNetwork(FocalNetwork):
 
     def _start_classical(self) -> None:
         """Begin with the classical answer: gates are the evidence, depth is depth so far."""
-        kernel = np.zeros(self.cue_score.kernel.shape, np.float32)
+        front, scores = self.front.kernel.numpy(), np.zeros(self.scores2.kernel.shape, np.float32)
+        front[..., :HEADS] = 0
         for head in range(HEADS):
-            kernel[:, :, 3 + head, head] = 2 * EVIDENCE_LIMIT / kernel[:, :, 0, 0].size
-        self.cue_score.load(kernel, np.full(HEADS, -EVIDENCE_LIMIT, np.float32))
+            front[:, :, 3 + head, head] = EVIDENCE_LIMIT / HALVES**2
+            for half in range(HALVES**2):
+                scores[0, 0, half * C2 + head, half * HEADS + head] = 2
+        self.front.load(front, np.zeros(C2))
+        self.scores2.load(scores, np.full(HALVES**2 * HEADS, -EVIDENCE_LIMIT))
         for layer in (self.scores4, self.scores8, self.mix):
-            layer.kernel.assign(layer.kernel * 0.02)
+            layer.kernel.assign(layer.kernel * 0.005)
         self.answers.load(_answers_kernel(self.spec.channels), np.zeros(self.answers.filters))
         fine, halves = np.eye(PACK**2, dtype=np.float32), _half_of_fine()
         means = HALVES**2 * HEADS
@@ -199,8 +203,7 @@ class MobileNetwork(FocalNetwork):
         return {
             "state_h": StateTensor((1, h // 16, w // 16, UNITS), TANH, decoded=False),
             "state_c": StateTensor((1, h // 16, w // 16, UNITS), CELL, decoded=False),
-            "state_skip4": StateTensor((1, h // 4, w // 4, C4), RELU6),
-            "state_context": StateTensor((1, h // 8, w // 8, C4), RELU6),
+            "state_features": StateTensor((1, h // 4, w // 4, C4), RELU6),
             "state_means": StateTensor((1, h // 4, w // 4, HALVES**2 * HEADS), UNIT, FIRST_FOCUS),
             "state_answers": StateTensor(
                 (1, h // 4, w // 4, self.answers.filters), UNIT, carried=False
@@ -214,14 +217,15 @@ class MobileNetwork(FocalNetwork):
         frames = self.frame_quant(frames)
         condition = self.condition_hidden(self.condition_quant(condition), training=training)
         bias = tf.reshape(self.condition(condition, training=training), (-1, 1, 1, C4))
-        x2 = self.stem2(frames, training=training)
-        x4 = self.conditioned([self.stem4(x2, training=training), bias], training=training)
-        x4 = run(self.encode4, x4, training)
-        x8 = run(self.encode8, x4, training)
+        x2 = tf.nn.space_to_depth(self.front(frames, training=training), HALVES)
+        x4 = self.conditioned([self.stem(x2, training=training), bias], training=training)
+        for layer in self.encode4:
+            x4 = layer(x4, training=training)
+        x8 = self.encode8(x4, training=training)
         x16 = self.encode16(x8, training=training)
         scores = self.scores(
             [
-                tf.nn.space_to_depth(self.cue_score(frames, training=training), HALVES),
+                self.scores2(x2, training=training),
                 self.scores4(x4, training=training),
                 double(self.scores8(x8, training=training)),
             ],
@@ -233,21 +237,17 @@ class MobileNetwork(FocalNetwork):
             answers = tf.clip_by_value(answers, *UNIT)
         return x4, x8, x16, scores, answers
 
-    def _seen(self, x4: Tensor, sources: Tensor, training: bool) -> Tensor:
-        """Features at 1/4 of a frame in the light of the depth so far."""
-        return self.seen4([x4, self.focus4(sources, training=training)], training=training)
-
-    def _in_context(self, hidden: Tensor, x8: Tensor, training: bool) -> Tensor:
-        """Features at 1/8 of a frame in the light of all frames so far."""
-        above = double(self.up8(hidden, training=training))
-        return self.context(self.join8([above, x8], training=training), training=training)
-
-    def _decode(
-        self, skip4: Tensor, context: Tensor, sources: Tensor, training: bool
-    ) -> dict[str, Tensor]:
+    def _in_context(
+        self, x4: Tensor, x8: Tensor, hidden: Tensor, sources: Tensor, training: bool
+    ) -> Tensor:
+        """Features at 1/4 of a frame in the light of all frames so far and of depth so far."""
         kw = {"training": training}
-        y = self.join4([double(context), skip4], **kw)
-        y = self.decode4(y, **kw)
+        y = self.context(self.join8([double(self.up8(hidden, **kw)), x8], **kw), **kw)
+        return self.join4([double(y), x4, self.focus4(sources, **kw)], **kw)
+
+    def _decode(self, features: Tensor, sources: Tensor, training: bool) -> dict[str, Tensor]:
+        kw = {"training": training}
+        y = self.decode4(features, **kw)
         mixed = self.mixed(self.mix(y, **kw) * self.difference(sources, **kw), **kw)
         position = self.position([self.base(sources, **kw), self.blend(mixed, **kw)], **kw)
         return {
@@ -263,27 +263,23 @@ class MobileNetwork(FocalNetwork):
         x4, x8, x16, scores, answers = self._encode(frame, condition, False)
         before = None if state is None else (state["state_h"], state["state_c"])
         hidden, cell = self.cell(x16, before)
-        context = self._in_context(hidden, x8, False)
         position = tf.reshape(focus, (1, 1, 1, 1))
-        means = position if state is None else state["state_means"]
-        means = self.combine(scores, position, means)
-        x4 = self._seen(x4, tf.concat([means, answers], -1), False)
+        means = self.combine(scores, position, position if state is None else state["state_means"])
+        sources = tf.concat([means, answers], -1)
+        features = self._in_context(x4, x8, hidden, sources, False)
         if state is not None:
-            x4 = self.sharpest(state["state_skip4"], x4)
-            context = self.sharpest(state["state_context"], context)
+            features = self.most(state["state_features"], features)
         return {
             "state_h": hidden,
             "state_c": cell,
-            "state_skip4": x4,
-            "state_context": context,
+            "state_features": features,
             "state_means": means,
             "state_answers": answers,
         }
 
     def decode(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         return self._decode(
-            state["state_skip4"],
-            state["state_context"],
+            state["state_features"],
             tf.concat([state["state_means"], state["state_answers"]], -1),
             False,
         )
@@ -312,21 +308,16 @@ class MobileNetwork(FocalNetwork):
             hidden.append(state[0])
             means = self.combine(scores[:, index], positions[:, index], means)
             sources.append(tf.concat([means, answers[:, index]], -1))
-        seen = self._seen(_flat(x4), _flat(tf.stack(sources, axis=1)), training)
-        context = self._in_context(_flat(tf.stack(hidden, axis=1)), _flat(x8), training)
-        skip4, context = (
-            tf.reduce_max(tf.reshape(x, (batch, count, *x.shape[1:])), axis=1)
-            for x in (seen, context)
+        features = self._in_context(
+            _flat(x4),
+            _flat(x8),
+            _flat(tf.stack(hidden, axis=1)),
+            _flat(tf.stack(sources, axis=1)),
+            training,
         )
-        outputs = self._decode(skip4, context, sources[-1], training)
+        features = tf.reshape(features, (batch, count, *features.shape[1:]))
+        outputs = self._decode(tf.reduce_max(features, axis=1), sources[-1], training)
         return {**outputs, "means": tf.nn.depth_to_space(means, HALVES)}
-
-
-def run(layers: list[Separable], x: Tensor, training: bool) -> Tensor:
-    """Apply layers one after another."""
-    for layer in layers:
-        x = layer(x, training=training)
-    return x
 
 
 def _flat(x: Tensor) -> Tensor:
