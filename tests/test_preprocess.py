@@ -218,7 +218,7 @@ def test_golden_pictures(name: str) -> None:
     packer = preprocess.Packer(*fit.model)
     packed = [
         packer.add(*fit.to_cue_image(rgb, valid if index else None), position)
-        for index, (rgb, position) in enumerate(zip(pictures, VECTORS["positions"], strict=True))
+        for index, (rgb, position) in enumerate(zip(pictures, case["positions"], strict=True))
     ]
     golden = np.load(GOLDEN / f"{name}_packed.npy")
     assert np.abs(np.stack(packed).astype(int) - golden).max() <= 1

@@ -2,16 +2,16 @@
 
     python tests/golden/make.py
 
-``preprocess.json`` holds the sweeps and, per case, the geometry; ``NAME_pictures.npy`` is a
-sweep of pictures (uint8 N, H, W, 3), ``NAME_valid.npy`` the mask of all but the first where they
-have one, ``NAME_packed.npy`` the model's planes (uint8 N, h, w, C) of the frames at the positions
-in the JSON. Bytes may differ by 1 between implementations of area averaging.
+``preprocess.json`` holds the sweeps and, per case, the geometry and the frames' positions;
+``NAME_pictures.npy`` is a sweep of pictures (uint8 N, H, W, 3), ``NAME_valid.npy`` the mask of all
+but the first where they have one, ``NAME_packed.npy`` the model's planes (uint8 N, h, w, C).
+Bytes may differ by 1 between implementations of area averaging.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,27 @@ FOLDER = Path(__file__).resolve().parent
 MODEL = (24, 32)
 K = 9.5
 
-PICTURES = {
-    "exact": (96, 128),
-    "letterboxed": (100, 104),
-    "turned": (70, 50),
-    "enlarged": (20, 26),
+
+@dataclass(frozen=True)
+class Case:
+    """A sweep of pictures: their (height, width), and the frames' positions in its range."""
+
+    size: tuple[int, int]
+    positions: tuple[float, ...]
+    masked: bool = False
+
+
+CASES = {
+    "exact": Case((96, 128), (0.0, 0.375, 1.0)),
+    "letterboxed": Case((100, 104), (0.0, 0.375, 1.0), masked=True),
+    "turned": Case((70, 50), (0.0, 0.375, 1.0), masked=True),
+    "enlarged": Case((20, 26), (0.0, 0.375, 1.0)),
+    "single": Case((24, 32), (0.0,)),
+    "pair": Case((48, 64), (0.0, 1.0), masked=True),
+    "descending": Case((48, 64), (1.0, 0.7, 0.45, 0.2, 0.0), masked=True),
 }
-POSITIONS = (0.0, 0.375, 1.0)
-MASKED = ("letterboxed", "turned")
+SHARP_AT = (0.25, 0.6)
+"""Where the left and the right half are in focus."""
 
 SWEEPS = {
     "phone": [2.857143, 2.0, 1.111111, 0.751880, 0.452489],
@@ -66,25 +79,40 @@ def mask(height: int, width: int) -> NDArray[np.bool_]:
     return (rows + columns // 4 > height // 8) & (columns < width - width // 10)
 
 
-def pictures(height: int, width: int, seed: int) -> NDArray[np.uint8]:
-    """A sweep (N, height, width, 3): the picture sharp, a little less so, and blurred."""
-    sharp = picture(height, width, seed)
-    return np.stack([cv2.GaussianBlur(sharp, (0, 0), s) if s else sharp for s in (0.4, 0, 1.5)])
+def pictures(case: Case, seed: int) -> NDArray[np.uint8]:
+    """A sweep (N, height, width, 3) over a step in depth."""
+    sharp = picture(*case.size, seed)
+    frames = []
+    for position in case.positions:
+        blurred = [cv2.GaussianBlur(sharp, (0, 0), 0.2 + 2 * abs(position - x)) for x in SHARP_AT]
+        frames.append(np.where(np.arange(case.size[1])[:, None] < case.size[1] // 2, *blurred))
+    return np.stack(frames)
 
 
-def pack(fit: Fit, sweep: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+def pack(
+    fit: Fit, case: Case, sweep: NDArray[np.uint8], valid: NDArray[np.bool_] | None
+) -> NDArray[np.uint8]:
+    """The sweep's frames as the model takes them."""
     packer = Packer(*fit.model)
     return np.stack(
         [
             packer.add(*fit.to_cue_image(p, valid if i else None), position)
-            for i, (p, position) in enumerate(zip(sweep, POSITIONS, strict=True))
+            for i, (p, position) in enumerate(zip(sweep, case.positions, strict=True))
         ]
     )
 
 
-def geometry(size: tuple[int, int]) -> dict[str, Any]:
-    fit = Fit.of(size, MODEL)
-    return {**asdict(fit), "offset": fit.offset, "k": K, "cue_coc": fit.cue_coc(K)}
+def described(case: Case) -> dict[str, Any]:
+    """A case's geometry, positions, and whether it has a mask."""
+    fit = Fit.of(case.size, MODEL)
+    return {
+        **asdict(fit),
+        "offset": fit.offset,
+        "k": K,
+        "cue_coc": fit.cue_coc(K),
+        "positions": case.positions,
+        "masked": case.masked,
+    }
 
 
 def sweep(focus: list[float]) -> dict[str, Any]:
@@ -104,22 +132,19 @@ def sweep(focus: list[float]) -> dict[str, Any]:
 def record() -> dict[str, Any]:
     """Everything that goes into ``preprocess.json``."""
     return {
-        "positions": POSITIONS,
         "sweeps": {name: sweep(focus) for name, focus in SWEEPS.items()},
-        "cases": {
-            name: {**geometry(size), "masked": name in MASKED} for name, size in PICTURES.items()
-        },
+        "cases": {name: described(case) for name, case in CASES.items()},
     }
 
 
 def main() -> None:
-    for seed, (name, size) in enumerate(PICTURES.items()):
-        made = pictures(*size, seed)
-        valid = mask(*size) if name in MASKED else None
+    for seed, (name, case) in enumerate(CASES.items()):
+        made = pictures(case, seed)
+        valid = mask(*case.size) if case.masked else None
         np.save(FOLDER / f"{name}_pictures.npy", made)
         if valid is not None:
             np.save(FOLDER / f"{name}_valid.npy", valid)
-        np.save(FOLDER / f"{name}_packed.npy", pack(Fit.of(size, MODEL), made, valid))
+        np.save(FOLDER / f"{name}_packed.npy", pack(Fit.of(case.size, MODEL), case, made, valid))
     (FOLDER / "preprocess.json").write_text(json.dumps(record(), indent=1) + "\n")
 
 

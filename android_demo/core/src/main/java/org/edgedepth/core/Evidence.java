@@ -5,78 +5,81 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * How much sharper a frame is, pixel by pixel, than all frames before it: the running comparison of
- * {@code edgedepth.cues.Evidence}, which explains it.
+ * How much sharper a frame is, pixel by pixel, than all frames before it, and depth so far: the
+ * running comparison of {@code edgedepth.cues.Evidence}, which explains it.
  */
 final class Evidence {
     private static final float LIMIT = 6f;
     private static final float ENERGY_FLOOR = 0.001f;
-    private static final float GUIDE_EPSILON = 1e-3f;
     private static final Cue[] CUES = {
         new Cue(false, 7, 8, 12f),
-        new Cue(false, 7, 8, 4f),
         new Cue(false, 15, 16, 60f),
         new Cue(false, 3, 4, 20f),
         new Cue(true, 3, 8, 20f),
     };
 
-    /** Whose log energies the parabola planes are taken from. */
-    private static final Cue[] VERTICES = {CUES[0], CUES[2]};
+    /** Whose smoothed log energies the parabola's vertex and the last plane are taken from. */
+    private static final int LEVEL = 0;
 
-    /** Whose smoothed log energy is the last plane. */
-    private static final Cue LEVEL = CUES[0];
+    /** The vertex, depth so far and its support. */
+    private static final int ANSWERS = 3;
 
-    static final int PLANES = CUES.length + VERTICES.length + 1;
+    static final int PLANES = CUES.length + ANSWERS + 1;
 
     private final Map<Integer, GuidedFilter> filters = new HashMap<>();
     private final Plane[] before = new Plane[CUES.length];
-    private final RunningVertex[] vertices = new RunningVertex[VERTICES.length];
+    private final RunningVertex vertex = new RunningVertex();
+    private final DepthSoFar depth;
     private FocusEnergy first;
 
     /** @param guide the first frame's brightness in [0, 1] on the model's grid */
     Evidence(Plane guide) {
         for (Cue cue : CUES) {
-            filters.computeIfAbsent(
-                    cue.radius, radius -> new GuidedFilter(guide, radius, GUIDE_EPSILON));
+            filters.computeIfAbsent(cue.radius, radius -> new GuidedFilter(guide, radius));
         }
-        for (int i = 0; i < vertices.length; i++) {
-            vertices[i] = new RunningVertex();
-        }
+        depth = new DepthSoFar(guide);
     }
 
     /**
-     * Planes of the next frame as bytes: evidence from -6 (0) to 6 (255), the vertices so far from
-     * position 0 (0) to 1 (255), the level of log energy from the floor (0) to 1 (255).
+     * Planes of the next frame as bytes: evidence from -6 (0) to 6 (255), the vertex and the depth
+     * so far from position 0 (0) to 1 (255), the logarithm of the latter's support, the level of
+     * log energy from the floor (0) to 1 (255).
      *
      * @param position of the frame's focus in the sweep's range
      * @param valid where the frame has a picture; null if everywhere
      */
     byte[][] add(FocusEnergy measured, float position, Mask valid) {
         FocusEnergy energy = valid == null || first == null ? measured : measured.filled(valid, first);
-        Map<String, Plane> logs = new HashMap<>();
+        Plane[] smooth = new Plane[CUES.length];
         byte[][] planes = new byte[PLANES][];
         for (int i = 0; i < CUES.length; i++) {
-            Cue cue = CUES[i];
-            Plane smooth = logs.computeIfAbsent(cue.key(), key -> smoothLog(energy, cue));
-            planes[i] = first == null ? begin(i, smooth) : compare(i, smooth, valid);
+            smooth[i] = smoothLog(energy, CUES[i]);
+            planes[i] = first == null ? begin(i, smooth[i]) : compare(i, smooth[i], valid);
         }
         if (first == null) {
             first = energy;
         }
-        for (int i = 0; i < VERTICES.length; i++) {
-            float[] smooth = logs.get(VERTICES[i].key()).data;
-            planes[CUES.length + i] = bytes(vertices[i].add(smooth, position, valid));
-        }
-        planes[PLANES - 1] = level(logs.get(LEVEL.key()).data);
+        float[] peak = vertex.add(smooth[LEVEL].data, position, valid);
+        DepthSoFar.Answer answer = depth.add(energy.nativeSize, position, valid);
+        planes[CUES.length] = bytes(peak);
+        planes[CUES.length + 1] = bytes(answer.position.data);
+        planes[CUES.length + 2] = support(answer.support.data);
+        planes[PLANES - 1] = level(smooth[LEVEL].data);
         return planes;
     }
 
     private Plane smoothLog(FocusEnergy energy, Cue cue) {
-        Plane logs = Filters.boxMean(cue.coarse ? energy.coarse : energy.nativeSize, cue.window);
+        Plane logs = logEnergy(cue.coarse ? energy.coarse : energy.nativeSize, cue.window);
+        return filters.get(cue.radius).smooth(logs);
+    }
+
+    /** Logarithm of focus energy averaged over a box of side {@code window}. */
+    static Plane logEnergy(Plane energy, int window) {
+        Plane logs = Filters.boxMean(energy, window);
         for (int i = 0; i < logs.data.length; i++) {
             logs.data[i] = (float) Math.log(logs.data[i] + ENERGY_FLOOR);
         }
-        return filters.get(cue.radius).smooth(logs);
+        return logs;
     }
 
     private byte[] begin(int index, Plane smooth) {
@@ -103,6 +106,15 @@ final class Evidence {
             running[i] += Math.max(evidence, 0f) + tail;
         }
         return plane;
+    }
+
+    private static byte[] support(float[] weights) {
+        float decades = (float) Math.log(DepthSoFar.MOST_WEIGHT / DepthSoFar.LEAST_WEIGHT);
+        float[] share = new float[weights.length];
+        for (int i = 0; i < share.length; i++) {
+            share[i] = (float) Math.log(weights[i] / DepthSoFar.LEAST_WEIGHT) / decades;
+        }
+        return bytes(share);
     }
 
     private static byte[] level(float[] smooth) {
@@ -138,10 +150,6 @@ final class Evidence {
             this.window = window;
             this.radius = radius;
             this.gain = gain;
-        }
-
-        String key() {
-            return coarse + "/" + window + "/" + radius;
         }
     }
 }

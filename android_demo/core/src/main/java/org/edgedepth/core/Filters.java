@@ -9,43 +9,53 @@ public final class Filters {
         int radius = window / 2;
         int height = source.height;
         int width = source.width;
-        double[] across = new double[height * width];
-        double[] padded = new double[width + 2 * radius];
-        for (int row = 0; row < height; row++) {
-            for (int i = 0; i < padded.length; i++) {
-                padded[i] = source.data[row * width + mirror(i - radius, width)];
-            }
-            double sum = 0;
-            for (int i = 0; i < window - 1; i++) {
-                sum += padded[i];
-            }
-            for (int column = 0; column < width; column++) {
-                sum += padded[column + window - 1];
-                across[row * width + column] = sum;
-                sum -= padded[column];
-            }
-        }
-        double[] sums = new double[width];
+        double[] columns = new double[width];
         for (int row = -radius; row < radius; row++) {
-            addRow(sums, across, mirror(row, height));
+            addRow(columns, source.data, mirror(row, height) * width, 1);
         }
+        int[] beyond = mirrored(radius, width);
+        double[] padded = new double[width + 2 * radius];
         Plane mean = new Plane(height, width);
-        double share = 1.0 / (window * window);
         for (int row = 0; row < height; row++) {
-            int entering = mirror(row + radius, height) * width;
-            int leaving = mirror(row - radius, height) * width;
-            for (int column = 0; column < width; column++) {
-                double sum = sums[column] + across[entering + column];
-                mean.data[row * width + column] = (float) (sum * share);
-                sums[column] = sum - across[leaving + column];
+            addRow(columns, source.data, mirror(row + radius, height) * width, 1);
+            System.arraycopy(columns, 0, padded, radius, width);
+            for (int i = 0; i < radius; i++) {
+                padded[i] = columns[beyond[i]];
+                padded[radius + width + i] = columns[beyond[radius + i]];
             }
+            slide(padded, window, mean.data, row * width, width);
+            addRow(columns, source.data, mirror(row - radius, height) * width, -1);
         }
         return mean;
     }
 
-    private static void addRow(double[] sums, double[] rows, int row) {
-        for (int column = 0; column < sums.length; column++) {
-            sums[column] += rows[row * sums.length + column];
+    /** Where the pixels left of a row's first and right of its last are found. */
+    private static int[] mirrored(int radius, int width) {
+        int[] places = new int[2 * radius];
+        for (int i = 0; i < radius; i++) {
+            places[i] = mirror(i - radius, width);
+            places[radius + i] = mirror(width + i, width);
+        }
+        return places;
+    }
+
+    private static void addRow(double[] columns, float[] plane, int start, double sign) {
+        for (int column = 0; column < columns.length; column++) {
+            columns[column] += sign * plane[start + column];
+        }
+    }
+
+    /** Means of a row from the sums of its columns, {@code window / 2} more at both ends. */
+    private static void slide(double[] sums, int window, float[] target, int start, int width) {
+        double share = 1.0 / (window * window);
+        double sum = 0;
+        for (int i = 0; i < window - 1; i++) {
+            sum += sums[i];
+        }
+        for (int column = 0; column < width; column++) {
+            sum += sums[column + window - 1];
+            target[start + column] = (float) (sum * share);
+            sum -= sums[column];
         }
     }
 

@@ -2,16 +2,16 @@ package org.edgedepth.core;
 
 /** Smooths planes along the edges of one guide: {@code edgedepth.guided.GuidedFilter}. */
 final class GuidedFilter {
+    /** Variance of the guide below which planes are averaged. */
+    static final float EPSILON = 1e-3f;
+
     private final Plane guide;
     private final int window;
     private final Plane mean;
     private final float[] precision;
 
-    /**
-     * @param radius of the square window in pixels
-     * @param epsilon variance of the guide below which planes are averaged
-     */
-    GuidedFilter(Plane guide, int radius, float epsilon) {
+    /** @param radius of the square window in pixels */
+    GuidedFilter(Plane guide, int radius) {
         this.guide = guide;
         window = 2 * radius + 1;
         mean = Filters.boxMean(guide, window);
@@ -19,7 +19,7 @@ final class GuidedFilter {
         precision = new float[mean.data.length];
         for (int i = 0; i < precision.length; i++) {
             float variance = Math.max(square.data[i] - mean.data[i] * mean.data[i], 0f);
-            precision[i] = 1f / (variance + epsilon);
+            precision[i] = 1f / (variance + EPSILON);
         }
     }
 

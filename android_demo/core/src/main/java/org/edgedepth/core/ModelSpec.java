@@ -12,7 +12,7 @@ import org.json.JSONObject;
  * <p>The same record as {@code edgedepth.spec.ModelSpec} in Python.
  */
 public final class ModelSpec {
-    public static final String SCHEMA = "edgedepth-model/1";
+    public static final String SCHEMA = "edgedepth-model/2";
 
     /** Name of the metadata entry that holds the JSON. */
     public static final String METADATA_NAME = "edgedepth";

@@ -16,9 +16,9 @@ public final class Upsampling {
         Plane dioptres = small.dioptres;
         Plane large = picture.gray();
         Plane guide = Resize.area(large, dioptres.height, dioptres.width);
-        Plane[] line = coefficients(guide, dioptres, small.confidence);
-        Plane slope = Resize.linear(line[0], large.height, large.width);
-        Plane start = Resize.linear(line[1], large.height, large.width);
+        WeightedFilter.Line line = line(guide, small);
+        Plane slope = Resize.linear(line.slope, large.height, large.width);
+        Plane start = Resize.linear(line.start, large.height, large.width);
         float low = dioptres.min();
         float high = dioptres.max();
         Plane refined = new Plane(large.height, large.width);
@@ -33,38 +33,12 @@ public final class Upsampling {
                 Resize.linear(confidence, large.height, large.width));
     }
 
-    /** a and b of {@code target ~ a guide + b} around each pixel. */
-    private static Plane[] coefficients(Plane guide, Plane target, Plane confidence) {
-        int count = guide.data.length;
+    private static WeightedFilter.Line line(Plane guide, ModelAnswer small) {
         Plane weight = new Plane(guide.height, guide.width);
-        for (int i = 0; i < count; i++) {
-            weight.data[i] = confidence.data[i] + LEAST_WEIGHT;
+        for (int i = 0; i < weight.data.length; i++) {
+            weight.data[i] = small.confidence.data[i] + LEAST_WEIGHT;
         }
-        Plane total = Filters.boxMean(weight, WINDOW);
-        Plane weightedGuide = GuidedFilter.product(weight, guide);
-        Plane meanGuide = quotient(Filters.boxMean(weightedGuide, WINDOW), total);
-        Plane meanTarget = quotient(Filters.boxMean(GuidedFilter.product(weight, target), WINDOW), total);
-        Plane both = quotient(Filters.boxMean(GuidedFilter.product(weightedGuide, target), WINDOW), total);
-        Plane square = quotient(Filters.boxMean(GuidedFilter.product(weightedGuide, guide), WINDOW), total);
-        Plane slope = new Plane(guide.height, guide.width);
-        Plane start = new Plane(guide.height, guide.width);
-        for (int i = 0; i < count; i++) {
-            float covariance = both.data[i] - meanGuide.data[i] * meanTarget.data[i];
-            float variance = Math.max(0, square.data[i] - meanGuide.data[i] * meanGuide.data[i]);
-            slope.data[i] = covariance / (variance + EPSILON);
-            start.data[i] = meanTarget.data[i] - slope.data[i] * meanGuide.data[i];
-        }
-        return new Plane[] {
-            quotient(Filters.boxMean(GuidedFilter.product(slope, weight), WINDOW), total),
-            quotient(Filters.boxMean(GuidedFilter.product(start, weight), WINDOW), total),
-        };
-    }
-
-    private static Plane quotient(Plane a, Plane b) {
-        Plane c = new Plane(a.height, a.width);
-        for (int i = 0; i < c.data.length; i++) {
-            c.data[i] = a.data[i] / b.data[i];
-        }
-        return c;
+        WeightedFilter filter = new WeightedFilter(guide, small.dioptres, weight);
+        return filter.line(Filters.boxMean(weight, WINDOW), WINDOW, EPSILON);
     }
 }

@@ -97,7 +97,7 @@ public class ModelSpecTest {
     @Test
     public void wrongFieldsAreNamed() throws Exception {
         String json = read(shippedInt8()).json;
-        refuses(json, "schema", "edgedepth-model/99", "edgedepth-model/1");
+        refuses(json, "schema", "edgedepth-model/99", ModelSpec.SCHEMA);
         refuses(json, "precision", "int4", "precision");
         refuses(json, "height", 3, "height");
         refuses(json, "output", "volts", "output");
