@@ -77,7 +77,7 @@ final class Evidence {
     static Plane logEnergy(Plane energy, int window) {
         Plane logs = Filters.boxMean(energy, window);
         for (int i = 0; i < logs.data.length; i++) {
-            logs.data[i] = (float) Math.log(logs.data[i] + ENERGY_FLOOR);
+            logs.data[i] = FastMath.log(logs.data[i] + ENERGY_FLOOR);
         }
         return logs;
     }
@@ -102,8 +102,7 @@ final class Evidence {
             }
             float evidence = CUES[index].gain * smooth.data[i] - running[i];
             plane[i] = toByte(evidence / (2 * LIMIT) + 0.5f);
-            float tail = (float) Math.log(1 + Math.exp(-Math.abs(evidence)));
-            running[i] += Math.max(evidence, 0f) + tail;
+            running[i] += Math.max(evidence, 0f) + FastMath.softplusOfMinus(Math.abs(evidence));
         }
         return plane;
     }
@@ -112,7 +111,7 @@ final class Evidence {
         float decades = (float) Math.log(DepthSoFar.MOST_WEIGHT / DepthSoFar.LEAST_WEIGHT);
         float[] share = new float[weights.length];
         for (int i = 0; i < share.length; i++) {
-            share[i] = (float) Math.log(weights[i] / DepthSoFar.LEAST_WEIGHT) / decades;
+            share[i] = FastMath.log(weights[i] / DepthSoFar.LEAST_WEIGHT) / decades;
         }
         return bytes(share);
     }

@@ -8,7 +8,7 @@ import java.util.Map;
  * Runs a streaming model: one step per frame, then decoding, after any of the frames.
  *
  * <p>Nothing here knows the model's inside: tensors whose names begin with {@code state_} travel
- * from step to step, the others are fed by name.
+ * from step to step and to the decoder, as far as these take them; the others are fed by name.
  */
 public final class StreamingDriver {
     public static final String STEP = "encode_step";

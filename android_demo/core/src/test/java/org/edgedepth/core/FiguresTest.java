@@ -153,4 +153,16 @@ public class FiguresTest {
         }
         assertThrows(IllegalArgumentException.class, () -> Timing.of());
     }
+
+    @Test
+    public void fastLogarithmsAreLogarithms() {
+        for (float x = 1e-6f; x < 1e5f; x *= 1.0003f) {
+            double exact = Math.log(x);
+            assertEquals(exact, FastMath.log(x), 2e-7 * Math.max(1, Math.abs(exact)));
+        }
+        for (float x = 0; x < 40; x += 0.0013f) {
+            assertEquals(Math.log1p(Math.exp(-x)), FastMath.softplusOfMinus(x), 1e-6);
+        }
+        assertEquals(0f, FastMath.softplusOfMinus(Float.POSITIVE_INFINITY), 0f);
+    }
 }

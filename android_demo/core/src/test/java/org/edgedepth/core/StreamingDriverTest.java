@@ -16,7 +16,10 @@ import org.junit.Test;
 public class StreamingDriverTest {
     private static final int SIDE = 16;
 
-    /** Its state adds up the first byte of the frames; means stay as they begin. */
+    /**
+     * Its state adds up the first byte of the frames; means stay as they begin; the last frame's
+     * first byte goes to the decoder, which answers it as confidence, and to no step.
+     */
     private static final class Recorder implements Engine {
         final Map<String, Map<String, TensorSpec>> inputs = new LinkedHashMap<>();
         final Map<String, Map<String, TensorSpec>> outputs = new LinkedHashMap<>();
@@ -27,10 +30,11 @@ public class StreamingDriverTest {
         Recorder(TensorSpec.Type type) {
             TensorSpec sum = tensor("state_sum", type, 1, 1);
             TensorSpec means = tensor("state_means", type, 1, 4);
+            TensorSpec last = tensor("state_last", type, 1, 2);
             put(inputs, StreamingDriver.STEP, tensor("frame", type, 1, SIDE, SIDE, 3),
                     tensor("focus", type, 1, 1), tensor("optics", type, 1, 3), sum, means);
-            put(outputs, StreamingDriver.STEP, sum, means);
-            put(inputs, StreamingDriver.DECODE, sum);
+            put(outputs, StreamingDriver.STEP, sum, means, last);
+            put(inputs, StreamingDriver.DECODE, sum, last);
             put(outputs, StreamingDriver.DECODE, tensor("inverse_depth", type, 1, SIDE, SIDE, 1),
                     tensor("confidence", type, 1, SIDE, SIDE, 1));
         }
@@ -80,10 +84,13 @@ public class StreamingDriverTest {
                 outputs.get(signature).get("state_means").put(out.get("state_means"), means);
                 outputs.get(signature).get("state_sum")
                         .put(out.get("state_sum"), sum + first(signature, "frame", in));
+                outputs.get(signature).get("state_last")
+                        .fill(out.get("state_last"), first(signature, "frame", in));
                 return;
             }
             outputs.get(signature).get("inverse_depth").fill(out.get("inverse_depth"), sum);
-            outputs.get(signature).get("confidence").fill(out.get("confidence"), 0.75f);
+            outputs.get(signature).get("confidence")
+                    .fill(out.get("confidence"), first(signature, "state_last", in));
         }
 
         @Override
@@ -112,7 +119,7 @@ public class StreamingDriverTest {
             ModelAnswer answer = driver.decode();
             assertEquals(0.6, answer.position.at(3, 4), 5e-3);
             assertEquals(1.7, answer.dioptres.at(3, 4), 1e-2);
-            assertEquals(0.75, answer.confidence.at(0, 0), 3e-3);
+            assertEquals(0.4, answer.confidence.at(0, 0), 3e-3);
             assertEquals(2, driver.frames());
         }
     }
@@ -162,6 +169,9 @@ public class StreamingDriverTest {
         Recorder forgetful = new Recorder(TensorSpec.Type.INT8);
         forgetful.outputs.get(StreamingDriver.STEP).remove("state_means");
         refused(forgetful, "sweep", "forgets");
+        Recorder silent = new Recorder(TensorSpec.Type.INT8);
+        silent.outputs.get(StreamingDriver.STEP).remove("state_last");
+        refused(silent, "sweep", "state_last");
     }
 
     private static void refused(Engine engine, String output, String why) throws Exception {
