@@ -1,8 +1,8 @@
 """A scene's embedding and feature maps, as the streaming network holds them after a sweep.
 
-What a network keeps of the frames is its state. Its learnt parts (encoder features under a
-running maximum, the recurrent hidden state) describe the scene; the rest are depth answers in
-the making. Everything runs on the shipped files, without TensorFlow.
+What a network keeps of the frames is its state. Its learnt parts (features under a running
+maximum, the recurrent hidden state) describe the scene; the rest are depth answers in the
+making. Everything runs on the shipped files, without TensorFlow.
 """
 
 from __future__ import annotations
@@ -27,13 +27,10 @@ SCHEMA = "edgedepth-embed/1"
 Floats = NDArray[np.float32]
 
 MEMORY = "state_c"
-"""The recurrent cell's own memory, which no decoder sees."""
+"""The recurrent cell's own memory; the hidden state is what it shows of it."""
 
-ANSWERS = ("state_means", "state_peaks", "state_vertices")
+ANSWERS = ("state_means", "state_answers")
 """Depth in the making rather than features."""
-
-POOLED_FROM = 8
-"""Maps at this stride and coarser make the scene's embedding."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Features:
         maps: stride -> float32 (h, w, C), the picture's part, upright; a map at stride s has
             one cell per s x s pixels of the model's input.
         parts: stride -> what its channels are.
-        embedding: float32 (E,): mean, then maximum, over each coarse map's learnt parts.
+        embedding: float32 (E,): mean, then maximum, over each map's learnt parts.
         embedding_parts: what its numbers are.
     """
 
@@ -118,8 +115,6 @@ def _pooled(
     names, values = [], []
     answers = {a.removeprefix("state_") for a in ANSWERS}
     for stride, plane in maps.items():
-        if stride < POOLED_FROM:
-            continue
         for part in parts[stride]:
             if part.name in answers:
                 continue

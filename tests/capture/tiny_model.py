@@ -17,7 +17,7 @@ from edgedepth.convert.metadata import attach_spec
 from edgedepth.cues import CUE_PLANES, EVIDENCE_LIMIT
 from edgedepth.spec import ModelSpec
 
-CUE = 3 + 1
+CUE = 3
 """Channel of the frame that holds the evidence."""
 
 BYTES = (1 / 255, -128)
@@ -212,17 +212,19 @@ def _streaming(model: Any, spec: ModelSpec, int8: bool) -> None:
     peaks = graph.input("state_peaks", plane, kind)
     position = graph.op("RESHAPE", [focus, graph.numbers(1, 1, 1, 1)], (1, 1, 1, 1))
     mean, peak = _step(graph, frame, position, means, peaks)
-    outputs = {"state_means": graph.output(mean, kind), "state_peaks": graph.output(peak, kind)}
+    # The next step alone reads the peaks, the decoder alone the answers: the same, in two tensors.
+    answer = graph.binary("ADD", peak, graph.constant(0.0))
+    results = {"state_means": mean, "state_peaks": peak, "state_answers": answer}
+    outputs = {name: graph.output(tensor, kind) for name, tensor in results.items()}
     values = {
         "frame": frame, "focus": focus, "optics": optics,
         "state_means": means, "state_peaks": peaks,
     }  # fmt: skip
     graph.signature("encode_step", {n: _first(graph, t) for n, t in values.items()}, outputs)
     graph = Graph(model, "decode")
-    means, peaks = (graph.input(name, plane, kind) for name in ("state_means", "state_peaks"))
-    answers = _answer(graph, means, peaks, int8)
-    inputs = {"state_means": _first(graph, means), "state_peaks": _first(graph, peaks)}
-    graph.signature("decode", inputs, answers)
+    means, answers = (graph.input(name, plane, kind) for name in ("state_means", "state_answers"))
+    inputs = {"state_means": _first(graph, means), "state_answers": _first(graph, answers)}
+    graph.signature("decode", inputs, _answer(graph, means, answers, int8))
 
 
 def build(path: Path, spec: ModelSpec | None = None, metadata: bool = True) -> Path:

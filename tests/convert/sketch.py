@@ -1,5 +1,6 @@
 """A small stand-in network with everything that is hard to convert: fake quantisation, a
-depthwise kernel shared over the frames, a recurrent state under gates."""
+depthwise kernel shared over the frames, a recurrent state under gates, state that only the next step
+or only the decoder reads."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ class StateTensor:
     range: tuple[float, float]
     start: float | str = 0.0
     decoded: bool = True
+    carried: bool = True
 
 
 def sketch_spec(**changes: Any) -> ModelSpec:
@@ -56,11 +58,13 @@ class Sketch(tf.Module):
         self.depthwise = weight(3, 3, 8, 1, noise=0.05)
         self.point = weight(1, 1, 8, 1, noise=0.05)
         self.sharpen = weight(3, 3, 1, 1, noise=0.01)
+        self.pick = weight(2, 2, spec.channels, 1, noise=0.01)
         for cue in range(4):  # a score is the sum of four cues
             self.stem[:, :, 3 + cue, cue].assign(tf.fill((3, 3), 4 / 9))
             self.depthwise[1, 1, cue, 0].assign(1.0)
             self.point[0, 0, cue, 0].assign(1.0)
         self.sharpen[1, 1, 0, 0].assign(1.0)
+        self.pick[:, :, -1, 0].assign(tf.fill((2, 2), 0.25))
 
     def _fq(self, x: Any, low: float, high: float) -> Any:
         if not self.quantized:
@@ -98,13 +102,15 @@ class Sketch(tf.Module):
         plane = (1, self.spec.height // 2, self.spec.width // 2, 1)
         return {
             "state_means": StateTensor(plane, UNIT, "focus"),
-            "state_peaks": StateTensor(plane, GATE),
+            "state_peaks": StateTensor(plane, GATE, decoded=False),
+            "state_answers": StateTensor(plane, UNIT, carried=False),
         }
 
     def _grid(self, state: dict[str, Any]) -> dict[str, Any]:
-        return {k: self._fq(state[k], *s.range) for k, s in self.state_spec().items()}
+        spec = self.state_spec()
+        return {name: self._fq(value, *spec[name].range) for name, value in state.items()}
 
-    def _step(self, frame: Any, focus: Any, optics: Any, mean: Any, peak: Any) -> tuple[Any, Any]:
+    def _step(self, frame: Any, focus: Any, optics: Any, mean: Any, peak: Any) -> tuple[Any, ...]:
         position = tf.reshape(self._fq(focus, *UNIT), (1, 1, 1, 1))
         score = self._score(frame, optics)
         with tf.name_scope("combiner/gate"):
@@ -115,12 +121,21 @@ class Sketch(tf.Module):
             mean = self._fq(kept + self._fq(new * position, *UNIT), *UNIT)
         with tf.name_scope("combiner/peak"):
             peak = new if peak is None else tf.maximum(self._fq(old * peak, *GATE), new)
-        return mean, peak
+        with tf.name_scope("encoder/answers"):
+            x = self._fq(frame, *UNIT)
+            answers = tf.nn.conv2d(x, self._kernel(self.pick, 3), 2, "SAME")
+            answers = self._fq(tf.clip_by_value(answers, *UNIT), *UNIT)
+        return mean, peak, answers
 
     def encode_step(self, frame: Any, focus: Any, optics: Any, state: dict[str, Any]) -> Any:
         state = self._grid(state)
-        mean, peak = self._step(frame, focus, optics, state["state_means"], state["state_peaks"])
-        return {"state_means": mean, "state_peaks": peak}
+        return dict(
+            zip(
+                self.state_spec(),
+                self._step(frame, focus, optics, state["state_means"], state["state_peaks"]),
+                strict=True,
+            )
+        )
 
     def decode_state(self, state: dict[str, Any]) -> dict[str, Any]:
         state = self._grid(state)
@@ -130,11 +145,11 @@ class Sketch(tf.Module):
         size = (self.spec.height, self.spec.width)
         return {
             "inverse_depth": tf.image.resize(mean, size),
-            "confidence": tf.image.resize(state["state_peaks"], size),
+            "confidence": tf.image.resize(state["state_answers"], size),
         }
 
     def infer(self, frames: list[Any], focus: Any, optics: Any) -> dict[str, Any]:
-        mean = peak = None
+        mean = peak = answers = None
         for i, frame in enumerate(frames):
-            mean, peak = self._step(frame, focus[:, i : i + 1], optics, mean, peak)
-        return self.decode_state({"state_means": mean, "state_peaks": peak})
+            mean, peak, answers = self._step(frame, focus[:, i : i + 1], optics, mean, peak)
+        return self.decode_state({"state_means": mean, "state_answers": answers})

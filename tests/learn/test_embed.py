@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgedepth.capture.modelfile import read_model_file
+from edgedepth.capture.runtimes import Runtime
 from edgedepth.data.sources import open_source
 from edgedepth.data.sweep_writer import write_sweep
 from edgedepth.errors import UserError
 from edgedepth.folders import new_folder
-from edgedepth.learn.embed import Features, Part, Writer
+from edgedepth.learn.embed import Features, Part, Writer, extract
 from edgedepth.learn.probe import Head, Pairs, area_under_curve, joined, sample_pairs
+from edgedepth.stack import FocalStack, Frame
 from tests.capture.test_infer_command import assert_refused
+from tests.capture.tiny_model import build
 from tests.conftest import ROOT
 from tests.learn.conftest import Edgedepth
 from tests.learn.pages import page_sweep
@@ -41,6 +45,20 @@ def test_a_sweep_through_the_command(edgedepth: Edgedepth, tmp_path: Path) -> No
         if "stride" in entry:
             assert array.shape[1:3] == (height // entry["stride"], width // entry["stride"])
             assert np.ptp(array) > 0
+
+
+def test_learnt_parts_make_the_embedding(tmp_path: Path) -> None:
+    model = read_model_file(build(tmp_path / "tiny.tflite"))
+    rng = np.random.default_rng(3)
+    pictures = rng.integers(0, 256, (3, 96, 128, 3), np.uint8)
+    frames = tuple(Frame(rgb, focus) for rgb, focus in zip(pictures, (0.5, 1, 2), strict=True))
+    found = extract(FocalStack(frames, 3.0), model, Runtime(model.path))
+    assert [part.name for part in found.parts[1]] == ["answers", "means", "peaks"]
+    assert found.maps[1].shape == (96, 128, 3)
+    assert [part.name for part in found.embedding_parts] == ["peaks mean", "peaks maximum"]
+    peaks = found.maps[1][..., 2]
+    assert found.embedding == pytest.approx([peaks.mean(), peaks.max()])
+    np.testing.assert_array_equal(found.maps[1][..., 0], peaks)
 
 
 def test_a_source_brings_labels(edgedepth: Edgedepth, tmp_path: Path) -> None:

@@ -101,21 +101,24 @@ function unrolled(model, run, files) {
   };
 }
 
-/* One step per picture; the state stays where it is, on the GPU or in wasm's memory. */
+const pick = (record, names) => Object.fromEntries(names.map((name) => [name, record[name]]));
+
+/* One step per picture; the state stays where it is, on the GPU or in wasm's memory. The decoder
+   may want what no step does, and the other way round. */
 function streaming(model, run, files) {
   const { encode_step: encode, decode } = model.signatures;
   const wanted = decode.getInputDetails().map((detail) => detail.name);
+  const carried = Object.keys(run.state);
   return async () => {
     let state = tensors(run.state, files);
     for (const values of run.steps) {
       const feeds = tensors(values, files);
-      const next = await encode.run({ ...feeds, ...state });
+      const next = await encode.run({ ...feeds, ...pick(state, carried) });
       release(feeds);
       release(state);
       state = next;
     }
-    const kept = Object.fromEntries(wanted.map((name) => [name, state[name]]));
-    const outputs = await read(await decode.run(kept));
+    const outputs = await read(await decode.run(pick(state, wanted)));
     release(state);
     return outputs;
   };
