@@ -1,8 +1,10 @@
 """Which planes a training stack is focused at.
 
-Planes are drawn from the scene's own dioptre range, so that a stated share of its pixels lies
-beyond the farthest plane and nearer than the nearest: a network that is mostly shown pixels
-outside its planes learns to guess rather than to measure.
+Most planes are drawn from the scene's own dioptre range, so that a stated share of its pixels
+lies beyond the farthest plane and nearer than the nearest: a network that is mostly shown pixels
+outside its planes learns to guess rather than to measure. But a phone sweeps what it can,
+whatever is before it, and most of a room lies at the far end of that: a network that is only
+shown scenes as wide as the sweep expects them to be, and answers too near.
 """
 
 from __future__ import annotations
@@ -24,13 +26,23 @@ LAYOUTS: dict[str, tuple[float, ...]] = {
 
 MIN_SPAN_DIOPTRES = 0.15
 
+NEAREST_M, FARTHEST_M = (0.12, 0.8), (1.5, 12.0)
+"""Ends of a sweep that knows nothing of its scene, log-uniform."""
+
+MOST_BLUR_PX = 60.0
+"""Of the scene's farthest part in the nearest plane of such a sweep."""
+
+MOST_BEYOND = 0.6
+"""Share of the scene beyond its farthest plane."""
+
 
 @dataclass(frozen=True)
 class PlaneRecipe:
     """How planes are drawn.
 
     Attributes:
-        layout_share: share of stacks that use one of ``LAYOUTS`` and extra planes.
+        blind_share: share of stacks whose planes know nothing of the scene.
+        layout_share: share of the others that use one of ``LAYOUTS`` and extra planes.
         far_outside, near_outside: where a stack leaves pixels outside its planes, their share
             is uniform up to this.
         far_inside_share, near_inside_share: share of stacks that leave none outside.
@@ -39,6 +51,7 @@ class PlaneRecipe:
         coc_for_phone: K above which the ``phone`` layout would only show blur.
     """
 
+    blind_share: float = 0.4
     layout_share: float = 0.35
     far_outside: float = 0.42
     near_outside: float = 0.36
@@ -77,7 +90,9 @@ def draw_planes(
     values = np.sort(np.asarray(scene_dioptres, np.float64).ravel())
     far, near = _outside_shares(recipe, rng)
     planes = None
-    if rng.random() < recipe.layout_share:
+    if recipe.blind_share and rng.random() < recipe.blind_share:
+        planes = Planes(_blind(recipe, rng, values, count, coc_px_per_dioptre))
+    elif rng.random() < recipe.layout_share:
         planes = _layout(recipe, rng, values, count, (far, near), coc_px_per_dioptre, rescalable)
     if planes is None:
         planes = Planes(_relative(recipe, rng, values, count, (far, near)))
@@ -89,6 +104,26 @@ def _outside_shares(recipe: PlaneRecipe, rng: np.random.Generator) -> tuple[floa
     far = 0.0 if rng.random() < recipe.far_inside_share else rng.uniform(0, recipe.far_outside)
     near = 0.0 if rng.random() < recipe.near_inside_share else rng.uniform(0, recipe.near_outside)
     return float(far), float(near)
+
+
+def _blind(
+    recipe: PlaneRecipe,
+    rng: np.random.Generator,
+    values: Doubles,
+    count: int,
+    k: float,
+) -> NDArray[np.float32]:
+    """Planes of a sweep that would be the same before any scene that it can be used for."""
+    farthest = float(np.quantile(values, 0.02))
+    phone = optics.metres_to_dioptres(LAYOUTS["phone"])
+    if rng.random() < recipe.layout_share and k * (float(phone.max()) - farthest) < MOST_BLUR_PX:
+        extra = rng.uniform(phone.min(), phone.max(), max(count - len(phone), 0))
+        planes = np.concatenate([phone, extra])
+        return rng.permutation(planes)[:count].astype(np.float32)
+    near, far = (1 / np.exp(rng.uniform(*np.log(ends))) for ends in (NEAREST_M, FARTHEST_M))
+    low = min(float(far), float(np.quantile(values, MOST_BEYOND)))
+    high = max(min(float(near), farthest + MOST_BLUR_PX / k), low + MIN_SPAN_DIOPTRES)
+    return _spread(recipe, rng, low, high, count)
 
 
 def _relative(
@@ -105,6 +140,13 @@ def _relative(
         middle = (low + high) / 2
         low = max(middle - MIN_SPAN_DIOPTRES / 2, 0.02)
         high = low + MIN_SPAN_DIOPTRES
+    return _spread(recipe, rng, low, high, count)
+
+
+def _spread(
+    recipe: PlaneRecipe, rng: np.random.Generator, low: float, high: float, count: int
+) -> NDArray[np.float32]:
+    """``count`` planes from ``low`` to ``high`` dioptres."""
     kind = int(rng.choice(4, p=recipe.spread_weights))
     if count == 1:
         return np.array([rng.uniform(low, high)], np.float32)
