@@ -63,7 +63,8 @@ def held_out_sources(config: TrainConfig) -> list[Source]:
 
 
 def validation_stacks(config: TrainConfig, spec: ModelSpec) -> list[ValidationStack]:
-    """Render the held-out stacks: every one with ``FRAMES`` planes spread over its sweep."""
+    """Render the held-out stacks: every one with ``FRAMES`` planes spread over its sweep, for a
+    network of single images the all-in-focus picture alone."""
     sources = held_out_sources(config)
     stacks = []
     for index in range(config.validation_stacks):
@@ -75,8 +76,8 @@ def validation_stacks(config: TrainConfig, spec: ModelSpec) -> list[ValidationSt
         )
         packed = pack(sample, spec, spec.height, spec.width)
         first = 1 if spec.all_in_focus_first else 0
-        kept = np.concatenate([np.zeros(first, int), chosen + first])
-        packed = packed.picked(kept)
+        planes = chosen[:0] if config.single_image else chosen
+        packed = packed.picked(np.concatenate([np.zeros(first, int), planes + first]))
         step = classical.shape[0] // spec.height
         grid = slice(step // 2, None, step)
         truth = np.where(packed.valid, 1 / np.maximum(packed.inverse_depth, 1e-3), np.nan)

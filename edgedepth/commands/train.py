@@ -36,6 +36,11 @@ from edgedepth.errors import UserError
     metavar="NAME",
     help="Scenes of an rgbd source kept for validation; * allowed; may be given again.",
 )
+@click.option(
+    "--single-image",
+    is_flag=True,
+    help="Preset paper on all-in-focus pictures alone: the baseline without focus.",
+)
 @click.option("--quick", is_flag=True, help="About two minutes through every stage.")
 @click.option("--steps", type=click.IntRange(1), help="Steps of the float phase.")
 @click.option("--qat-steps", type=click.IntRange(1), help="Steps of the quantization-aware phase.")
@@ -89,6 +94,7 @@ def train(
     preset: str,
     data: tuple[str, ...],
     hold_out: tuple[str, ...],
+    single_image: bool,
     quick: bool,
     steps: int | None,
     qat_steps: int | None,
@@ -114,6 +120,7 @@ def train(
     edgedepth train --run-dir runs/mobile --data procedural --data rgbd:my_scenes
     edgedepth train --run-dir runs/nyu --data "nyu:labeled.mat?split=train" --skip-bad
     edgedepth train --run-dir runs/paper --preset paper --renderer paper
+    edgedepth train --run-dir runs/single --preset paper --single-image
     edgedepth train --run-dir runs/mobile --resume
 
     Watch it with: tensorboard --logdir RUN_DIR/tensorboard
@@ -125,7 +132,7 @@ def train(
     from edgedepth.train import StoppedError
     from edgedepth.train import train as run_training
 
-    config = _config(preset, quick, size, focus_jitter)
+    config = _config(preset, single_image, quick, size, focus_jitter)
     changes: dict[str, Any] = {
         "data": data or None,
         "hold_out": hold_out or None,
@@ -166,11 +173,14 @@ def _first_stacks(usual: int, asked: int | None, most: int | None) -> int | None
     return asked if asked is not None else min(usual, most) if most else None
 
 
-def _config(preset: str, quick: bool, size: tuple[int, int] | None, focus_jitter: float) -> Any:
-    from edgedepth.config import preset_config
+def _config(
+    preset: str, single: bool, quick: bool, size: tuple[int, int] | None, focus_jitter: float
+) -> Any:
+    from edgedepth.config import preset_config, single_image
     from edgedepth.config import quick as shorten
 
     config = preset_config(preset)
+    config = single_image(config) if single else config
     config = replace(config, recipe=replace(config.recipe, focus_jitter=focus_jitter))
     if size is not None:
         height, width = size

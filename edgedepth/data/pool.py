@@ -339,7 +339,8 @@ class BatchConfig:
     """How batches are drawn.
 
     Attributes:
-        frame_counts, frame_weights: how often a batch has how many frames.
+        frame_counts, frame_weights: how often a batch has how many frames, the all-in-focus
+            picture aside; 0 is that picture alone.
         frames_per_batch: frames over all stacks of a batch, about.
         seed: of the drawing.
     """
@@ -398,7 +399,7 @@ def batch_at(
         )
     if total > 1:
         rng = np.random.default_rng([config.seed, 77, step, share])
-    size = max(3, min(10, config.frames_per_batch // count)) * (3 if use_coarse else 1)
+    size = max(3, min(10, config.frames_per_batch // max(1, count))) * (3 if use_coarse else 1)
     chosen = rng.choice(candidates, size, replace=len(candidates) < size)
     return assemble([vary(stack(int(i)), count, spec, rng) for i in chosen], spec)
 
@@ -444,12 +445,15 @@ def frame_planes(stack: PackedStack, spec: ModelSpec) -> NDArray[np.uint8]:
     return np.concatenate([stack.rgb, np.stack(cues)], axis=-1)
 
 
+def _range_of_planes(focus_dioptres: NDArray[np.float32], spec: ModelSpec) -> preprocess.SweepRange:
+    """The range of the planes behind the all-in-focus picture, or of that picture alone."""
+    planes = focus_dioptres[1:] if spec.all_in_focus_first else focus_dioptres
+    return preprocess.SweepRange.of(planes if len(planes) else focus_dioptres)
+
+
 def assemble(stacks: list[PackedStack], spec: ModelSpec) -> Batch:
     """Put stacks of one size and frame count into one batch."""
-    ranges = [
-        preprocess.SweepRange.of(s.focus_dioptres[1 if spec.all_in_focus_first else 0 :])
-        for s in stacks
-    ]
+    ranges = [_range_of_planes(s.focus_dioptres, spec) for s in stacks]
     return Batch(
         np.stack([frame_planes(s, spec) for s in stacks]),
         np.stack([preprocess.encode_focus(s.focus_dioptres, spec) for s in stacks]),
