@@ -90,6 +90,20 @@ def _markdown_report(report: Report) -> str:
     return "\n".join([title, "", *markdown_table(head, rows)])
 
 
+def markdown_runs(runs: Sequence[Mapping[str, Any]]) -> str:
+    """How much training stands behind the rows of run directories, a line each."""
+    lines = []
+    for run in runs:
+        height, width = run["size"]
+        steps = f"{run['float_steps']} steps in float and {run['qat_steps']} quantization-aware"
+        hours = "" if run["hours"] is None else f", {60 * run['hours']:.0f} minutes of wall time"
+        lines.append(
+            f"- {run['name']}: {steps}, about {run['frames_per_batch']} frames of "
+            f"{width}x{height} a step{hours}."
+        )
+    return "\n".join(["Training behind the rows of run directories:", "", *lines])
+
+
 def markdown_curves(reports: Sequence[Report]) -> str:
     """MAE in dioptres along every curve, a table each."""
     parts = []
