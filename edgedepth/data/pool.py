@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from edgedepth import preprocess
 from edgedepth.cues import Evidence, focus_energy
+from edgedepth.data.photos import PhotoSource
 from edgedepth.data.recipe import Recipe, Renderer, StackSample, random_stack
 from edgedepth.data.record_source import RecordSource
-from edgedepth.data.sources import Source, open_source
+from edgedepth.data.sources import Source, open_for_training
 from edgedepth.errors import UserError
 from edgedepth.spec import ModelSpec
 
@@ -74,13 +75,13 @@ class PoolConfig:
         """Whether stack ``index`` is packed at half the size."""
         return self.coarse_every > 0 and index % self.coarse_every == self.coarse_every - 1
 
-    def open_sources(self) -> list[Source]:
+    def open_sources(self) -> list[Source | PhotoSource]:
         """Open the sources.
 
         Raises:
             UserError: one cannot be opened.
         """
-        return [open_source(text, exclude=self.exclude) for text in self.sources]
+        return open_for_training(self.sources, self.exclude)
 
 
 @dataclass(frozen=True)
@@ -294,7 +295,9 @@ def _save(path: Path, stack: PackedStack) -> None:
         partial.unlink(missing_ok=True)
 
 
-def draw_stack(config: PoolConfig, index: int, sources: Sequence[Source]) -> StackSample:
+def draw_stack(
+    config: PoolConfig, index: int, sources: Sequence[Source | PhotoSource]
+) -> StackSample:
     """Training stack ``index``: a rendered one of ``tfrecord:`` sources, or one made now; either
     with equal chance where there are both.
 
