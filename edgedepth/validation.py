@@ -12,7 +12,7 @@ from edgedepth import baselines, preprocess
 from edgedepth.config import TrainConfig
 from edgedepth.data.pool import Batch, assemble, pack
 from edgedepth.data.recipe import random_stack
-from edgedepth.data.sources import Source, open_source
+from edgedepth.data.sources import Source, open_photo_source, open_source
 from edgedepth.errors import UserError
 from edgedepth.metrics import depth_metrics, mean_metrics
 from edgedepth.spec import ModelSpec
@@ -45,11 +45,15 @@ class ValidationStack:
 def held_out_sources(config: TrainConfig) -> list[Source]:
     """What validation draws from: the endless sources and the held-out scenes of the others.
 
+    Photos have no part in it, so that runs with and without them are scored on the same stacks.
+
     Raises:
         UserError: nothing is held out.
     """
     found: list[Source] = []
     for text in config.data:
+        if open_photo_source(text) is not None:
+            continue
         source = open_source(text)
         if source.endless:
             found.append(source)

@@ -27,8 +27,9 @@ from edgedepth.errors import UserError
     "--data",
     multiple=True,
     metavar="SOURCE",
-    help="procedural (default), rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR or "
-    "tfrecord:DIR; may be given again.",
+    help="procedural (default), rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR, "
+    "tfrecord:DIR, or photos:DIR: pictures for the surfaces of procedural scenes; may be given "
+    "again.",
 )
 @click.option(
     "--hold-out",
@@ -194,11 +195,11 @@ def _bad_scenes(sources: tuple[str, ...]) -> tuple[str, ...]:
     """Patterns of the names of scenes that cannot be read, which the user is told."""
     from tqdm import tqdm
 
-    from edgedepth.data.sources import open_source
-    from edgedepth.data.survey import unreadable
+    from edgedepth.data.sources import open_for_training
+    from edgedepth.data.survey import countable, unreadable
 
-    opened = [open_source(text) for text in sources]
-    count = sum(len(source) for source in opened if not source.endless)
+    opened = open_for_training(sources)
+    count = countable(opened)
     with tqdm(total=count, unit="scene", desc="looking at the data", disable=not count) as bar:
         bad = unreadable(opened, bar.update)
     click.echo(f"left out {len(bad)} of {count} scenes{':' if bad else ''}")

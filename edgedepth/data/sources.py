@@ -118,7 +118,7 @@ class DeskSource:
         return 0
 
 
-def scene_names(source: Source, indices: Sequence[int]) -> list[str]:
+def scene_names(source: Source | PhotoSource, indices: Sequence[int]) -> list[str]:
     """Names of scenes before they are read."""
     names = getattr(source, "names", None)
     if names is None:
