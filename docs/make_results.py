@@ -69,6 +69,11 @@ def _tables(results: Path) -> str:
     return f"{tables}\n\n{evaltable.markdown_runs(runs)}" if runs else tables
 
 
+def _training(results: Path) -> str:
+    found = json.loads((results / "training.json").read_text(encoding="utf-8"))
+    return evaltable.markdown_training(found)
+
+
 BLOCKS: dict[str, tuple[str, Block]] = {
     "bench": ("bench.json", lambda results: table.markdown(_bench(results))),
     "summary": ("bench.json", lambda results: table.summary(_bench(results))),
@@ -76,6 +81,7 @@ BLOCKS: dict[str, tuple[str, Block]] = {
     "parity": ("parity.json", _parity),
     "eval": ("eval.json", _tables),
     "curves": ("eval.json", lambda results: evaltable.markdown_curves(_eval(results)["reports"])),
+    "training": ("training.json", _training),
     "profile": ("bench.json", lambda results: table.markdown_profile(_bench(results))),
 }
 """Name of a block -> the result without which it is empty, and its text."""

@@ -104,6 +104,25 @@ def markdown_runs(runs: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(["Training behind the rows of run directories:", "", *lines])
 
 
+def markdown_training(found: Mapping[str, Any]) -> str:
+    """Validations of a run against its hours, and the classical answer on the same stacks."""
+    rows = [
+        [
+            str(point["step"]),
+            point["phase"],
+            f"{point['hours']:.2f}",
+            f"{point['mae_dioptres']:.4f}",
+            f"{point['delta1']:.3f}",
+        ]
+        for point in found["points"]
+    ]
+    classical = found["classical"]
+    if classical:
+        figures = [f"{classical['mae_dioptres']:.4f}", f"{classical['delta1']:.3f}"]
+        rows.append(["", "classical", "", *figures])
+    return "\n".join(markdown_table(("step", "phase", "hours", "MAE D", "d1"), rows))
+
+
 def markdown_curves(reports: Sequence[Report]) -> str:
     """MAE in dioptres along every curve, a table each."""
     parts = []
