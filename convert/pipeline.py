@@ -116,7 +116,14 @@ def load_network(run_dir: Path, precision: Precision, options: Options) -> Any:
         UserError: no weights there, weights of another preset, an impossible size.
     """
     check_options(options)
-    composite = preset_spec(RunDirectory(run_dir).config().preset, 240, 320).all_in_focus_first
+    config = RunDirectory(run_dir).config()
+    if config.single_image:
+        raise UserError(
+            f"{run_dir} learned from single images, the baseline of a comparison: a sweep's "
+            "focus would mean nothing to it",
+            "score it with `edgedepth eval RUN_DIR`, or train without --single-image",
+        )
+    composite = preset_spec(config.preset, 240, 320).all_in_focus_first
     if options.streaming and composite:
         raise UserError(
             "--streaming does not go with a preset whose first frame is made of all the others",

@@ -1,8 +1,11 @@
 """Write the card of a shipped model from what was measured.
 
     edgedepth eval edgedepth/pretrained/NAME-*.tflite --dev --data rgbd:DIR --json > dev.json
-    edgedepth eval edgedepth/pretrained/NAME-*.tflite --data traced --json > traced.json
+    edgedepth eval edgedepth/pretrained/NAME-*.tflite --data traced --limit 12 --json > traced.json
     python docs/make_card.py NAME story.json dev.json traced.json
+
+Runs of other networks that were scored too (``edgedepth eval ... runs/paper``) stand beside the
+baselines, by the name of their folder.
 
 ``story.json`` holds what no measurement tells: trained_on, licence, command, seed, hours,
 limits, date.
@@ -21,14 +24,29 @@ from edgedepth.rundir import write_text
 
 METRICS = ("rmse", "absrel", "delta1", "mae_dioptres")
 BASELINES = ("mean depth", "classical")
+FLOAT = " (float)"
 
 
 def scores(row: dict[str, float]) -> dict[str, float]:
     return {name: round(row[name], 4) for name in METRICS}
 
 
-def figures(report: dict[str, Any], precisions: dict[str, str]) -> list[dict[str, Any]]:
-    """The card's figures from one protocol of ``edgedepth eval --json``."""
+def others(rows: dict[str, dict[str, float]], ours: str) -> dict[str, dict[str, float]]:
+    """The baselines, and other networks than ours after their float phase."""
+    found = {name: rows[name] for name in BASELINES}
+    for name, row in rows.items():
+        if name.endswith(FLOAT) and not name.startswith(ours):
+            found[name.removesuffix(FLOAT)] = row
+    return found
+
+
+def figures(report: dict[str, Any], precisions: dict[str, str], ours: str) -> list[dict[str, Any]]:
+    """The card's figures from one protocol of ``edgedepth eval --json``.
+
+    Args:
+        precisions: of the shipped files.
+        ours: name of the card.
+    """
     rows = report["rows"]
     return [
         {
@@ -37,7 +55,7 @@ def figures(report: dict[str, Any], precisions: dict[str, str]) -> list[dict[str
             "n": report["frames"],
             "precision": precision,
             **scores(rows[file]),
-            "baselines": {name: scores(rows[name]) for name in BASELINES},
+            "baselines": {name: scores(row) for name, row in others(rows, ours).items()},
         }
         for file, precision in precisions.items()
         if file in rows
@@ -68,7 +86,7 @@ def main() -> None:
             figure
             for evaluation in given.evaluations
             for report in json.loads(evaluation.read_text())
-            for figure in figures(report, precisions)
+            for figure in figures(report, precisions, given.name)
         ],
         **json.loads(given.story.read_text()),
     }

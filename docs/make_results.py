@@ -57,14 +57,21 @@ def _parity(results: Path) -> str:
     return parity.markdown(json.loads((results / "parity.json").read_text(encoding="utf-8")))
 
 
-def _reports(results: Path) -> list[dict[str, Any]]:
-    record: dict[str, Any] = json.loads((results / "eval.json").read_text(encoding="utf-8"))
-    reports: list[dict[str, Any]] = record["reports"]
-    return reports
+def _eval(results: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((results / "eval.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _tables(results: Path) -> str:
-    return evaltable.markdown([report for report in _reports(results) if not report["curves"]])
+    found = _eval(results)
+    tables = evaltable.markdown([r for r in found["reports"] if not r["curves"]])
+    runs = found.get("runs")
+    return f"{tables}\n\n{evaltable.markdown_runs(runs)}" if runs else tables
+
+
+def _training(results: Path) -> str:
+    found = json.loads((results / "training.json").read_text(encoding="utf-8"))
+    return evaltable.markdown_training(found)
 
 
 BLOCKS: dict[str, tuple[str, Block]] = {
@@ -73,7 +80,8 @@ BLOCKS: dict[str, tuple[str, Block]] = {
     "promises": ("bench.json", _promises),
     "parity": ("parity.json", _parity),
     "eval": ("eval.json", _tables),
-    "curves": ("eval.json", lambda results: evaltable.markdown_curves(_reports(results))),
+    "curves": ("eval.json", lambda results: evaltable.markdown_curves(_eval(results)["reports"])),
+    "training": ("training.json", _training),
     "profile": ("bench.json", lambda results: table.markdown_profile(_bench(results))),
 }
 """Name of a block -> the result without which it is empty, and its text."""

@@ -6,8 +6,9 @@
 
 bench: latency of the shipped models and of the ``paper`` preset in the same rounds, LiteRT's own
 tool beside it, error against latency and size. trust: what the timing loop costs, and whether two
-measurements in a row agree. eval: the shipped models on every protocol, on rendered and on
-ray-traced scenes, and along the curves.
+measurements in a row agree. eval: the shipped models, the run they come from and, where given, runs
+of the ``paper`` preset, on every protocol, on rendered and on ray-traced scenes; and the int8 file
+along the curves. EDGEDEPTH_TRACED may name a folder that keeps the traced pictures.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -41,13 +42,15 @@ from edgedepth.capture.modelfile import ModelFile, read_model_file
 from edgedepth.cards import sha256, shipped_models
 from edgedepth.data.sources import open_source
 from edgedepth.errors import UserError
+from edgedepth.learn.adapt import starting_run
 from edgedepth.protocols import PROTOCOLS
-from edgedepth.rundir import write_text
+from edgedepth.rundir import RunDirectory, training_hours, write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
 PAPER_RUN = ROOT / "build" / "paper_run"
 DATA = "procedural"
+OURS, PAPER, SINGLE = "edgedepth-mobile", "paper", "paper, single images"
 PALETTE = 48
 FIRST = ("int8", "fp16", "fp32")
 """Order of the precisions; the sustained run is of the first."""
@@ -76,7 +79,7 @@ class Effort:
     trial_rounds: int = 5
     blocks: int = 60
     eval_scenes: int = 24
-    traced_scenes: int = 3
+    traced_scenes: int = 12
     curve_scenes: int = 5
 
 
@@ -166,11 +169,15 @@ def run_trust(shipped: list[ModelFile], effort: Effort, out: Path) -> None:
     print(f"the loop costs {over:+.2f} %; {good} of {of} trials agree")
 
 
-def run_eval(shipped: list[ModelFile], effort: Effort, out: Path) -> None:
-    """Write eval.json and, per protocol, the pictures of the curves and of confidence."""
-    files = [str(model.path) for model in shipped]
+def run_eval(shipped: list[ModelFile], runs: Mapping[str, Path], effort: Effort, out: Path) -> None:
+    """Write eval.json and, per protocol, the pictures of the curves and of confidence.
+
+    Args:
+        runs: run directories by the name of their rows.
+    """
     int8 = next(str(model.path) for model in shipped if model.spec.precision == "int8")
     with tempfile.TemporaryDirectory() as folder:
+        files = [*(str(model.path) for model in shipped), *_named(runs, Path(folder) / "runs")]
         reports = [
             *_eval(*files, "--data", DATA, "--limit", str(effort.eval_scenes)),
             *_eval(*files, "--data", "traced", "--limit", str(effort.traced_scenes)),
@@ -188,9 +195,35 @@ def run_eval(shipped: list[ModelFile], effort: Effort, out: Path) -> None:
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "commit": environment.commit(),
         "models": [{"file": m.path.name, "sha256": sha256(m.path)} for m in shipped],
+        "runs": [training(name, RunDirectory(path)) for name, path in runs.items()],
         "reports": reports,
     }
     write_text(out / "eval.json", record.to_json(record.rounded(made, 5)))
+
+
+def _named(runs: Mapping[str, Path], folder: Path) -> list[str]:
+    """Paths of the runs under their names: rows go by a folder's name."""
+    folder.mkdir()
+    for name, path in runs.items():
+        (folder / name).symlink_to(path.resolve())
+    return [str(folder / name) for name in runs]
+
+
+def training(name: str, run: RunDirectory) -> dict[str, Any]:
+    """What a reader must know of a run to weigh its rows.
+
+    Raises:
+        UserError: it is no run directory.
+    """
+    config, records = run.config(), run.records()
+    return {
+        "name": name,
+        "float_steps": config.float_steps,
+        "qat_steps": config.qat_steps,
+        "size": [config.height, config.width],
+        "frames_per_batch": config.batch.frames_per_batch,
+        "hours": training_hours(records)[-1] if records else None,
+    }
 
 
 def _eval(*words: str) -> list[dict[str, Any]]:
@@ -214,36 +247,42 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--rounds", type=int, help="of the benchmark")
     parser.add_argument(
-        "--paper-run", type=Path, default=PAPER_RUN,
-        help="run of the paper preset; trained shortly where it is missing",
+        "--paper-run", type=Path,
+        help="run of the paper preset, for its rows; without it a short training gives its speed",
     )  # fmt: skip
+    parser.add_argument(
+        "--single-run", type=Path, help="run of the paper preset on single images, for its rows"
+    )
     given = parser.parse_args()
     effort = QUICK if given.quick else Effort()
     if given.rounds:
         effort = replace(effort, rounds=given.rounds)
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="edgedepth-measure-") as folder:
-        measure_all(given.only or PARTS, effort, given.paper_run, Path(folder), given.out)
+        runs = {PAPER: given.paper_run, SINGLE: given.single_run}
+        given_runs = {name: path for name, path in runs.items() if path is not None}
+        measure_all(given.only or PARTS, effort, given_runs, Path(folder), given.out)
     if given.out.resolve() == RESULTS:
         subprocess.run([sys.executable, str(ROOT / "docs" / "make_results.py")], check=True)
 
 
 def measure_all(
-    parts: Sequence[str], effort: Effort, paper_run: Path, folder: Path, out: Path
+    parts: Sequence[str], effort: Effort, runs: Mapping[str, Path], folder: Path, out: Path
 ) -> None:
     """Measure copies of the shipped models, so that all parts see the same ones.
 
     Args:
+        runs: trained runs of the ``paper`` preset by the name of their rows.
         folder: for copies and converted files.
     """
     shipped = [read_model_file(shutil.copy(path, folder)) for path in shipped_models()]
     shipped.sort(key=lambda model: FIRST.index(model.spec.precision))
     if "bench" in parts:
-        run_bench(shipped, paper_models(paper_run, folder), effort, out)
+        run_bench(shipped, paper_models(runs.get(PAPER, PAPER_RUN), folder), effort, out)
     if "trust" in parts:
         run_trust(shipped, effort, out)
     if "eval" in parts:
-        run_eval(shipped, effort, out)
+        run_eval(shipped, {OURS: starting_run(None).path, **runs}, effort, out)
 
 
 if __name__ == "__main__":

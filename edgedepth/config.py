@@ -62,6 +62,11 @@ class TrainConfig:
     start_from: str = ""
 
     @property
+    def single_image(self) -> bool:
+        """The network sees the all-in-focus picture alone, no focal planes."""
+        return max(self.batch.frame_counts) == 0
+
+    @property
     def pool(self) -> PoolConfig:
         """The pool of this run."""
         growth = (self.pool_size - self.pool_start) / max(1, self.float_steps / 2)
@@ -124,14 +129,34 @@ def preset_config(preset: str) -> TrainConfig:
     return TrainConfig(preset=preset)
 
 
+SINGLE_IMAGES = BatchConfig(frame_counts=(0,), frame_weights=(1.0,), frames_per_batch=4)
+"""Batches of as many scenes as the paper's network gets with its five planes."""
+
+
+def single_image(config: TrainConfig) -> TrainConfig:
+    """The paper's network on all-in-focus pictures alone: what depth costs without focus.
+
+    Raises:
+        UserError: a preset that has no all-in-focus picture.
+    """
+    if config.preset != "paper":
+        raise UserError(
+            f"--single-image does not go with --preset {config.preset}: it has no all-in-focus "
+            "picture to learn from alone",
+            "add --preset paper, the baseline of the literature",
+        )
+    return dataclasses.replace(config, batch=SINGLE_IMAGES)
+
+
 def quick(config: TrainConfig) -> TrainConfig:
     """A run of about two minutes that exercises every stage and learns next to nothing."""
     mobile = config.preset == "mobile"
+    count = 0 if config.single_image else 5
     return dataclasses.replace(
         config,
         float_steps=60 if mobile else 12,
         qat_steps=20 if mobile else 4,
-        batch=dataclasses.replace(config.batch, frame_counts=(5,), frame_weights=(1.0,)),
+        batch=dataclasses.replace(config.batch, frame_counts=(count,), frame_weights=(1.0,)),
         pool_start=16 if mobile else 8,
         pool_size=24 if mobile else 8,
         validation_stacks=4 if mobile else 2,

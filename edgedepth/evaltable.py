@@ -90,6 +90,39 @@ def _markdown_report(report: Report) -> str:
     return "\n".join([title, "", *markdown_table(head, rows)])
 
 
+def markdown_runs(runs: Sequence[Mapping[str, Any]]) -> str:
+    """How much training stands behind the rows of run directories, a line each."""
+    lines = []
+    for run in runs:
+        height, width = run["size"]
+        steps = f"{run['float_steps']} steps in float and {run['qat_steps']} quantization-aware"
+        hours = "" if run["hours"] is None else f", {60 * run['hours']:.0f} minutes of wall time"
+        lines.append(
+            f"- {run['name']}: {steps}, about {run['frames_per_batch']} frames of "
+            f"{width}x{height} a step{hours}."
+        )
+    return "\n".join(["Training behind the rows of run directories:", "", *lines])
+
+
+def markdown_training(found: Mapping[str, Any]) -> str:
+    """Validations of a run against its hours, and the classical answer on the same stacks."""
+    rows = [
+        [
+            str(point["step"]),
+            point["phase"],
+            f"{point['hours']:.2f}",
+            f"{point['mae_dioptres']:.4f}",
+            f"{point['delta1']:.3f}",
+        ]
+        for point in found["points"]
+    ]
+    classical = found["classical"]
+    if classical:
+        figures = [f"{classical['mae_dioptres']:.4f}", f"{classical['delta1']:.3f}"]
+        rows.append(["", "classical", "", *figures])
+    return "\n".join(markdown_table(("step", "phase", "hours", "MAE D", "d1"), rows))
+
+
 def markdown_curves(reports: Sequence[Report]) -> str:
     """MAE in dioptres along every curve, a table each."""
     parts = []

@@ -107,12 +107,20 @@ def run_directory(run_dir: Path) -> list[Contestant]:
     config = RunDirectory(run_dir).config()
     most = max(config.batch.frame_counts) if config.preset == "paper" else None
     return [
-        _network(f"{run_dir.name} ({phase})", load_run(run_dir, quantized=phase == "qat"), most)
+        network_contestant(
+            f"{run_dir.name} ({phase})", load_run(run_dir, quantized=phase == "qat"), most
+        )
         for phase in ("float", "qat")
     ]
 
 
-def _network(name: str, network: Any, most: int | None) -> Contestant:
+def network_contestant(name: str, network: Any, most: int | None = None) -> Contestant:
+    """A network as TensorFlow computes it.
+
+    Args:
+        network: folded or quantized.
+        most: give it at most so many planes; with 0 the all-in-focus picture alone.
+    """
     from edgedepth.models.backend import tf
 
     spec = network.spec

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -126,6 +126,21 @@ class RunDirectory:
             return {}
         record: dict[str, Any] = json.loads(self._summary.read_text())
         return record
+
+
+def training_hours(records: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Hours of training, waiting for data included, up to each record of a run.
+
+    Records of a loss tell the pace of the steps since the one before; the others, of a
+    validation, take no time.
+    """
+    hours, seconds, step = [], 0.0, 0
+    for record in records:
+        if "steps_per_s" in record:
+            seconds += (record["step"] - step) / record["steps_per_s"]
+            step = record["step"]
+        hours.append(seconds / 3600)
+    return hours
 
 
 def write_text(path: Path, text: str) -> None:

@@ -30,6 +30,7 @@ from edgedepth.models.presets import make_network, preset_spec
 from edgedepth.rundir import RunDirectory, write_arrays
 from edgedepth.spec import ModelSpec
 from edgedepth.validation import (
+    FRAMES,
     Row,
     ValidationStack,
     baseline_rows,
@@ -121,9 +122,9 @@ def train(
     summary = {"rows": rows, "stacks": len(held_out), "steps": end}
     if team.chief:
         run.save_summary({**summary, "waiting_share": trainer.waiting_share()})
-    say(
-        table(rows, f"validation: {len(held_out)} held-out stacks, {spec.width}x{spec.height}, N=5")
-    )
+    seen = "single images" if config.single_image else f"N={FRAMES}"
+    size = f"{spec.width}x{spec.height}"
+    say(table(rows, f"validation: {len(held_out)} held-out stacks, {size}, {seen}"))
     say(f"the trainer waited for data {trainer.waiting_share():.1%} of the time")
     return rows
 

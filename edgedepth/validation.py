@@ -12,7 +12,7 @@ from edgedepth import baselines, preprocess
 from edgedepth.config import TrainConfig
 from edgedepth.data.pool import Batch, assemble, pack
 from edgedepth.data.recipe import random_stack
-from edgedepth.data.sources import Source, open_source
+from edgedepth.data.sources import Source, open_photo_source, open_source
 from edgedepth.errors import UserError
 from edgedepth.metrics import depth_metrics, mean_metrics
 from edgedepth.spec import ModelSpec
@@ -45,11 +45,15 @@ class ValidationStack:
 def held_out_sources(config: TrainConfig) -> list[Source]:
     """What validation draws from: the endless sources and the held-out scenes of the others.
 
+    Photos have no part in it, so that runs with and without them are scored on the same stacks.
+
     Raises:
         UserError: nothing is held out.
     """
     found: list[Source] = []
     for text in config.data:
+        if open_photo_source(text) is not None:
+            continue
         source = open_source(text)
         if source.endless:
             found.append(source)
@@ -63,7 +67,8 @@ def held_out_sources(config: TrainConfig) -> list[Source]:
 
 
 def validation_stacks(config: TrainConfig, spec: ModelSpec) -> list[ValidationStack]:
-    """Render the held-out stacks: every one with ``FRAMES`` planes spread over its sweep."""
+    """Render the held-out stacks: every one with ``FRAMES`` planes spread over its sweep, for a
+    network of single images the all-in-focus picture alone."""
     sources = held_out_sources(config)
     stacks = []
     for index in range(config.validation_stacks):
@@ -75,8 +80,8 @@ def validation_stacks(config: TrainConfig, spec: ModelSpec) -> list[ValidationSt
         )
         packed = pack(sample, spec, spec.height, spec.width)
         first = 1 if spec.all_in_focus_first else 0
-        kept = np.concatenate([np.zeros(first, int), chosen + first])
-        packed = packed.picked(kept)
+        planes = chosen[:0] if config.single_image else chosen
+        packed = packed.picked(np.concatenate([np.zeros(first, int), planes + first]))
         step = classical.shape[0] // spec.height
         grid = slice(step // 2, None, step)
         truth = np.where(packed.valid, 1 / np.maximum(packed.inverse_depth, 1e-3), np.nan)

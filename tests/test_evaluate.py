@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -8,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgedepth import evaluate, protocols
+from edgedepth import album, evaluate, protocols
+from edgedepth.data.scenes import RgbdScene
 from edgedepth.data.sources import open_source
+from edgedepth.errors import UserError
 from edgedepth.evaluate import Answer
 from edgedepth.metrics import psnr
 from edgedepth.protocols import (
@@ -142,3 +145,32 @@ def test_bad_input_is_one_line(arguments: list[str], words: str, code: int):
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_traced_pictures_are_kept_and_found_again(tmp_path: Path):
+    """A camera that was here before looks them up; another lens, scene or damage traces anew."""
+    traced: list[tuple[str, float]] = []
+
+    def camera(scene: RgbdScene) -> album.Shoot:
+        def shoot(protocol: protocols.Protocol) -> np.ndarray:
+            traced.append((scene.name, protocol.coc_px_per_dioptre))
+            value = len(traced) / 7
+            return np.full((len(protocol.planes_m), 4, 4, 3), value, np.float32)
+
+        return album.kept(tmp_path / "album", scene, shoot)
+
+    rgb, depth = np.full((4, 4, 3), 0.5, np.float32), np.ones((4, 4), np.float32)
+    scene = RgbdScene(rgb, depth, np.ones((4, 4), bool), "one")
+    first = camera(scene)(PROTOCOLS["phone"])
+    np.testing.assert_array_equal(camera(scene)(PROTOCOLS["phone"]), first)
+    assert len(traced) == 1
+    camera(scene)(PROTOCOLS["crop"])
+    camera(dataclasses.replace(scene, depth_m=2 * depth))(PROTOCOLS["phone"])
+    assert len(traced) == 3
+    for path in (tmp_path / "album").iterdir():
+        path.write_bytes(path.read_bytes()[:50])
+    camera(scene)(PROTOCOLS["phone"])
+    assert len(traced) == 4
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot keep pictures"):
+        album.kept(tmp_path / "file", scene, lambda _: first)(PROTOCOLS["phone"])

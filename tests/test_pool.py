@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgedepth.config import TrainConfig, preset_config, quick
+from edgedepth.config import TrainConfig, preset_config, quick, single_image
 from edgedepth.cues import CUE_PLANES
 from edgedepth.data.pool import (
     BatchConfig,
@@ -22,6 +22,7 @@ from edgedepth.data.sources import open_source
 from edgedepth.errors import UserError
 from edgedepth.rundir import RunDirectory, read_arrays, write_arrays
 from edgedepth.spec import ModelSpec
+from edgedepth.validation import validation_stacks
 
 SPEC = ModelSpec("mobile", 32, 48, CUE_PLANES, focus_encoding="sweep", output="sweep")
 PAPER = ModelSpec(
@@ -79,6 +80,56 @@ def test_the_paper_gets_the_sharp_picture_first(sample):
     np.testing.assert_array_equal(packed.rgb[0], square.sharp)
     rng = np.random.default_rng(0)
     assert np.array_equal(vary(packed, 2, PAPER, rng).focus_dioptres[:1], [0])
+
+
+def test_single_images_are_the_sharp_pictures_alone():
+    config = single_image(preset_config("paper"))
+    batch = batch_at(3, config.batch, POOL, PAPER, fake_paper_stack)
+    assert batch.frames.shape == (4, 1, 80, 80, 3)
+    np.testing.assert_array_equal(batch.focus, np.zeros((4, 1)))
+    drawn = {stack_of(picture) for picture in batch.frames[:, 0]}
+    assert drawn <= set(range(POOL.available(3)))
+    five = batch_at(3, preset_config("paper").batch, POOL, PAPER, fake_paper_stack)
+    assert five.frames.shape == (4, 6, 80, 80, 3)
+    assert (five.frames[:, 1:] >= 100).all()
+
+
+def fake_paper_stack(index: int) -> PackedStack:
+    """Frames that say whose they are: the sharp one the stack's index, the planes more."""
+    rgb = np.full((6, 80, 80, 3), 100 + index, np.uint8)
+    rgb[0] = index
+    focus = np.array([0, 0.2, 0.5, 1, 2, 3], np.float32)
+    known = np.ones((80, 80), bool)
+    return PackedStack(rgb, None, None, focus, 2.0, known.astype(np.float32), known)
+
+
+def stack_of(picture: np.ndarray) -> int:
+    assert picture.min() == picture.max()
+    return int(picture.min())
+
+
+def test_validation_of_single_images_has_no_planes():
+    config = replace(
+        single_image(quick(preset_config("paper"))),
+        height=80,
+        width=80,
+        recipe=Recipe(height=80, width=80, frames=5),
+        validation_stacks=1,
+    )
+    (alone,) = validation_stacks(config, PAPER)
+    (with_planes,) = validation_stacks(replace(config, batch=preset_config("paper").batch), PAPER)
+    assert alone.batch.frames.shape == (1, 1, 80, 80, 3)
+    assert with_planes.batch.frames.shape == (1, 6, 80, 80, 3)
+    np.testing.assert_array_equal(alone.batch.frames[:, 0], with_planes.batch.frames[:, 0])
+    np.testing.assert_array_equal(alone.truth_m, with_planes.truth_m)
+    np.testing.assert_array_equal(alone.classical_m, with_planes.classical_m)
+
+
+def test_a_short_run_of_single_images_stays_one():
+    assert quick(single_image(preset_config("paper"))).single_image
+    assert not quick(preset_config("paper")).single_image
+    with pytest.raises(UserError, match="--single-image does not go with --preset mobile"):
+        single_image(preset_config("mobile"))
 
 
 def test_a_batch_is_a_function_of_its_step(fake_stack):

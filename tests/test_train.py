@@ -116,6 +116,26 @@ def test_the_paper_preset_trains_converts_and_infers(tmp_path: Path) -> None:
     convert_and_infer(folder, tmp_path, "--frames", "7")
 
 
+def test_the_paper_preset_learns_from_single_images(tmp_path: Path) -> None:
+    folder = tmp_path / "single"
+    options = ["--preset", "paper", "--single-image", "--quick", "--size", "80x80"]
+    done = run("--run-dir", folder, *options, "--steps", "3", "--qat-steps", "2")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "held-out stacks, 80x80, single images" in done.stdout
+    rows = json.loads((folder / "summary.json").read_text())["rows"]
+    assert all(np.isfinite(rows[phase]["mae_dioptres"]) for phase in ("float", "qat"))
+    refused = subprocess.run(
+        [sys.executable, "-m", "edgedepth", "convert", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert "edgedepth eval RUN_DIR" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "stopped"
     long = [*SMALL[:-2], "--checkpoint-every", "1"]
@@ -149,6 +169,7 @@ def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
         (["--size", "100x100"], "multiple of 16"),
         (["--size", "80x64"], "multiple of 32"),
         (["--resume"], "not a run directory"),
+        (["--single-image"], "add --preset paper"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, options: list[str], words: str) -> None:

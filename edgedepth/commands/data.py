@@ -13,6 +13,10 @@ import click
 from edgedepth.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edgedepth.data.photos import PhotoSource
+    from edgedepth.data.sources import Source
     from edgedepth.data.survey import SceneFacts
 
 SHEET_SCENES = 16
@@ -22,8 +26,8 @@ SHEET_SCENES = 16
 def data() -> None:
     """Look at a data source before training on it.
 
-    SOURCE is procedural, desk, rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR or
-    tfrecord:DIR.
+    SOURCE is procedural, desk, rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR,
+    tfrecord:DIR or photos:DIR (pictures for the surfaces of procedural scenes).
 
     \b
     edgedepth data check rgbd:my_rgbd
@@ -54,10 +58,10 @@ def check(
 
     Exit code 1 if a scene cannot be used; with --skip-bad only if none can.
     """
-    from edgedepth.data.sources import open_source
-    from edgedepth.data.survey import contact_sheet, split_counts, survey
+    from edgedepth.data.sources import open_photo_source, open_source
+    from edgedepth.data.survey import split_counts, survey
 
-    opened = open_source(source)
+    opened = open_photo_source(source) or open_source(source)
     found = []
     for fact in survey(opened, scenes):
         found.append(fact)
@@ -65,6 +69,8 @@ def check(
             continue
         if fact.problem:
             click.echo(f"  {fact.name}: {fact.problem}")
+        elif not fact.valid_share:
+            click.echo(f"  {fact.name:24s} {fact.width}x{fact.height}")
         else:
             click.echo(
                 f"  {fact.name:24s} {fact.width}x{fact.height}  depth in {fact.valid_share:4.0%}  "
@@ -81,15 +87,14 @@ def check(
         click.echo(f"{source}: {len(found)} of {len(opened)} scenes read, {len(bad)} unusable")
         click.echo(_summary([fact for _, fact in good], split))
     if sheet is not None and good:
-        shown = [opened.scene(index) for index, _ in good[:SHEET_SCENES]]
-        _write_png(contact_sheet(shown), sheet)
+        _write_png(_sheet(opened, [index for index, _ in good[:SHEET_SCENES]]), sheet)
     if bad and (not skip_bad or not good):
         raise UserError(f"{len(bad)} of {len(found)} scenes cannot be used", "see the list")
 
 
 def _summary(facts: list[SceneFacts], split: dict[str, int]) -> str:
     """Range, valid share and split of all scenes in a line."""
-    if not facts:
+    if not any(f.valid_share for f in facts):
         return "no depth"
     near, far = min(f.near_m for f in facts), max(f.far_m for f in facts)
     share = sum(f.valid_share for f in facts) / len(facts)
@@ -119,23 +124,34 @@ def preview(source: str, out: Path, scenes: int, first: int, augment: bool) -> N
     edgedepth data preview rgbd:my_rgbd -o scenes.png --scenes 16
     edgedepth data preview rgbd:my_rgbd -o training.png --augment
     """
-    from edgedepth.data.sources import open_source
+    from edgedepth.data.photos import PhotoSource
+    from edgedepth.data.sources import open_photo_source, open_source
 
-    opened = open_source(source)
+    opened = open_photo_source(source) or open_source(source)
     last = min(first + scenes, len(opened))
     if first >= last:
         raise UserError(f"{source} holds {len(opened)} scenes only", "lower --first")
     if augment:
+        if isinstance(opened, PhotoSource):
+            raise UserError(f"{source} has no depth, so it gives no scenes", "leave --augment out")
         from edgedepth.data.augmentation_sheet import augmentation_sheet
 
         last = first + 1
         sheet = augmentation_sheet(opened.scene(first))
     else:
-        from edgedepth.data.survey import contact_sheet
-
-        sheet = contact_sheet([opened.scene(index) for index in range(first, last)])
+        sheet = _sheet(opened, range(first, last))
     _write_png(sheet, out)
     click.echo(f"{out}: {last - first} scenes")
+
+
+def _sheet(source: Source | PhotoSource, indices: Iterable[int]) -> Any:
+    """Scenes above their depth, or photos."""
+    from edgedepth.data.photos import PhotoSource
+    from edgedepth.data.survey import contact_sheet, picture_sheet
+
+    if isinstance(source, PhotoSource):
+        return picture_sheet([source.picture(index) for index in indices])
+    return contact_sheet([source.scene(index) for index in indices])
 
 
 def _write_png(sheet: Any, out: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ class Request:
         shuffle: permute the focus distances.
         curves: names of curves.
         pictures: folder for pictures, None for none.
+        cache: folder that keeps traced pictures, None for none.
     """
 
     source: Source | None
@@ -43,6 +44,7 @@ class Request:
     shuffle: bool
     curves: tuple[str, ...]
     pictures: Path | None
+    cache: Path | None = None
 
 
 @click.command()
@@ -79,6 +81,13 @@ class Request:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the best, median and worst scene, the curves, error against confidence.",
 )
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="EDGEDEPTH_TRACED",
+    show_envvar=True,
+    help="Folder that keeps traced pictures for the next time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def eval(
     models: tuple[Path, ...],
@@ -92,6 +101,7 @@ def eval(
     curves: bool,
     some: tuple[str, ...],
     pictures: Path | None,
+    cache: Path | None,
     as_json: bool,
 ) -> None:
     """Score models on named protocols, beside the mean depth and the classical answer.
@@ -100,7 +110,7 @@ def eval(
     edgedepth eval edgedepth/pretrained/edgedepth-mobile-int8.tflite
     edgedepth eval runs/mobile --protocol phone --data rgbd:my_scenes
     edgedepth eval runs/mobile int8.tflite fp16.tflite runs/paper --pictures look/
-    edgedepth eval model.tflite --data traced --limit 4
+    edgedepth eval model.tflite --data traced --limit 4 --cache traced/
     edgedepth eval model.tflite --shuffle-focus        a model that uses focus gets worse
     edgedepth eval model.tflite --protocol phone --curves --pictures look/ --json
 
@@ -121,7 +131,7 @@ def eval(
 
         source = open_source(data, include=(protocols.DEV_RGBD if dev else include) or None)
     request = Request(
-        source, "dev-rgbd" if dev else data, limit, frames, shuffle_focus, wanted, pictures
+        source, "dev-rgbd" if dev else data, limit, frames, shuffle_focus, wanted, pictures, cache
     )
     reports = []
     for name in names or tuple(protocols.PROTOCOLS):
@@ -157,7 +167,7 @@ def _evaluate(
     from edgedepth import evaluate, protocols
 
     if request.source is None:
-        made = protocols.traced_stages(protocol, request.limit)
+        made = _traced(protocol, request)
     else:
         made = protocols.rendered_stages(protocol, request.source, request.limit)
     stages = list(made)
@@ -182,6 +192,17 @@ def _evaluate(
     if request.pictures is not None:
         _write_pictures(request.pictures, protocol, cases, contestants, result, report)
     return report
+
+
+def _traced(protocol: Protocol, request: Request) -> Iterator[Stage]:
+    from edgedepth import album, protocols
+
+    for stage in protocols.traced_stages(protocol, request.limit):
+        if request.cache is None:
+            yield stage
+        else:
+            shoot = album.kept(request.cache, stage.scene, stage.shoot)
+            yield dataclasses.replace(stage, shoot=shoot)
 
 
 def _progress(total: int) -> tqdm:  # type: ignore[type-arg]

@@ -94,7 +94,7 @@ def _print_card(card: cards.Card) -> None:
         click.echo(f"  protocol {figure.protocol} on {figure.data}, N = {figure.n}:")
         for name, row in ((figure.precision, figure.scores), *figure.baselines.items()):
             click.echo(
-                f"    {name:<12} RMSE {row.rmse:.3f} m  AbsRel {row.absrel:.3f}  "
+                f"    {name:<20} RMSE {row.rmse:.3f} m  AbsRel {row.absrel:.3f}  "
                 f"delta1 {row.delta1:.3f}  MAE {row.mae_dioptres:.3f} D"
             )
     for limit in card.limits:

@@ -27,14 +27,20 @@ from edgedepth.errors import UserError
     "--data",
     multiple=True,
     metavar="SOURCE",
-    help="procedural (default), rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR or "
-    "tfrecord:DIR; may be given again.",
+    help="procedural (default), rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR, "
+    "tfrecord:DIR, or photos:DIR: pictures for the surfaces of procedural scenes; may be given "
+    "again.",
 )
 @click.option(
     "--hold-out",
     multiple=True,
     metavar="NAME",
     help="Scenes of an rgbd source kept for validation; * allowed; may be given again.",
+)
+@click.option(
+    "--single-image",
+    is_flag=True,
+    help="Preset paper on all-in-focus pictures alone: the baseline without focus.",
 )
 @click.option("--quick", is_flag=True, help="About two minutes through every stage.")
 @click.option("--steps", type=click.IntRange(1), help="Steps of the float phase.")
@@ -89,6 +95,7 @@ def train(
     preset: str,
     data: tuple[str, ...],
     hold_out: tuple[str, ...],
+    single_image: bool,
     quick: bool,
     steps: int | None,
     qat_steps: int | None,
@@ -114,6 +121,7 @@ def train(
     edgedepth train --run-dir runs/mobile --data procedural --data rgbd:my_scenes
     edgedepth train --run-dir runs/nyu --data "nyu:labeled.mat?split=train" --skip-bad
     edgedepth train --run-dir runs/paper --preset paper --renderer paper
+    edgedepth train --run-dir runs/single --preset paper --single-image
     edgedepth train --run-dir runs/mobile --resume
 
     Watch it with: tensorboard --logdir RUN_DIR/tensorboard
@@ -125,7 +133,7 @@ def train(
     from edgedepth.train import StoppedError
     from edgedepth.train import train as run_training
 
-    config = _config(preset, quick, size, focus_jitter)
+    config = _config(preset, single_image, quick, size, focus_jitter)
     changes: dict[str, Any] = {
         "data": data or None,
         "hold_out": hold_out or None,
@@ -166,11 +174,14 @@ def _first_stacks(usual: int, asked: int | None, most: int | None) -> int | None
     return asked if asked is not None else min(usual, most) if most else None
 
 
-def _config(preset: str, quick: bool, size: tuple[int, int] | None, focus_jitter: float) -> Any:
-    from edgedepth.config import preset_config
+def _config(
+    preset: str, single: bool, quick: bool, size: tuple[int, int] | None, focus_jitter: float
+) -> Any:
+    from edgedepth.config import preset_config, single_image
     from edgedepth.config import quick as shorten
 
     config = preset_config(preset)
+    config = single_image(config) if single else config
     config = replace(config, recipe=replace(config.recipe, focus_jitter=focus_jitter))
     if size is not None:
         height, width = size
@@ -184,11 +195,11 @@ def _bad_scenes(sources: tuple[str, ...]) -> tuple[str, ...]:
     """Patterns of the names of scenes that cannot be read, which the user is told."""
     from tqdm import tqdm
 
-    from edgedepth.data.sources import open_source
-    from edgedepth.data.survey import unreadable
+    from edgedepth.data.sources import open_for_training
+    from edgedepth.data.survey import countable, unreadable
 
-    opened = [open_source(text) for text in sources]
-    count = sum(len(source) for source in opened if not source.endless)
+    opened = open_for_training(sources)
+    count = countable(opened)
     with tqdm(total=count, unit="scene", desc="looking at the data", disable=not count) as bar:
         bad = unreadable(opened, bar.update)
     click.echo(f"left out {len(bad)} of {count} scenes{':' if bad else ''}")

@@ -180,8 +180,13 @@ def read_picture(path: Path, mode: int) -> NDArray:
     except (OSError, cv2.error):
         image = None
     if image is None:
-        raise UserError(f"{path} cannot be read as a picture", "replace or remove the file")
+        raise unreadable_picture(path)
     return np.asarray(image)
+
+
+def unreadable_picture(path: Path) -> UserError:
+    """What the user is told of a file that is no picture."""
+    return UserError(f"{path} cannot be read as a picture", "replace or remove the file")
 
 
 def check_depth(place: Path | str, depth_m: Floats, scale_m: float | None = None) -> None:

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from edgedepth import preprocess
 from edgedepth.cues import Evidence, focus_energy
+from edgedepth.data.photos import PhotoSource
 from edgedepth.data.recipe import Recipe, Renderer, StackSample, random_stack
 from edgedepth.data.record_source import RecordSource
-from edgedepth.data.sources import Source, open_source
+from edgedepth.data.sources import Source, open_for_training
 from edgedepth.errors import UserError
 from edgedepth.spec import ModelSpec
 
@@ -74,13 +75,13 @@ class PoolConfig:
         """Whether stack ``index`` is packed at half the size."""
         return self.coarse_every > 0 and index % self.coarse_every == self.coarse_every - 1
 
-    def open_sources(self) -> list[Source]:
+    def open_sources(self) -> list[Source | PhotoSource]:
         """Open the sources.
 
         Raises:
             UserError: one cannot be opened.
         """
-        return [open_source(text, exclude=self.exclude) for text in self.sources]
+        return open_for_training(self.sources, self.exclude)
 
 
 @dataclass(frozen=True)
@@ -294,7 +295,9 @@ def _save(path: Path, stack: PackedStack) -> None:
         partial.unlink(missing_ok=True)
 
 
-def draw_stack(config: PoolConfig, index: int, sources: Sequence[Source]) -> StackSample:
+def draw_stack(
+    config: PoolConfig, index: int, sources: Sequence[Source | PhotoSource]
+) -> StackSample:
     """Training stack ``index``: a rendered one of ``tfrecord:`` sources, or one made now; either
     with equal chance where there are both.
 
@@ -339,7 +342,8 @@ class BatchConfig:
     """How batches are drawn.
 
     Attributes:
-        frame_counts, frame_weights: how often a batch has how many frames.
+        frame_counts, frame_weights: how often a batch has how many frames, the all-in-focus
+            picture aside; 0 is that picture alone.
         frames_per_batch: frames over all stacks of a batch, about.
         seed: of the drawing.
     """
@@ -398,7 +402,7 @@ def batch_at(
         )
     if total > 1:
         rng = np.random.default_rng([config.seed, 77, step, share])
-    size = max(3, min(10, config.frames_per_batch // count)) * (3 if use_coarse else 1)
+    size = max(3, min(10, config.frames_per_batch // max(1, count))) * (3 if use_coarse else 1)
     chosen = rng.choice(candidates, size, replace=len(candidates) < size)
     return assemble([vary(stack(int(i)), count, spec, rng) for i in chosen], spec)
 
@@ -444,12 +448,15 @@ def frame_planes(stack: PackedStack, spec: ModelSpec) -> NDArray[np.uint8]:
     return np.concatenate([stack.rgb, np.stack(cues)], axis=-1)
 
 
+def _range_of_planes(focus_dioptres: NDArray[np.float32], spec: ModelSpec) -> preprocess.SweepRange:
+    """The range of the planes behind the all-in-focus picture, or of that picture alone."""
+    planes = focus_dioptres[1:] if spec.all_in_focus_first else focus_dioptres
+    return preprocess.SweepRange.of(planes if len(planes) else focus_dioptres)
+
+
 def assemble(stacks: list[PackedStack], spec: ModelSpec) -> Batch:
     """Put stacks of one size and frame count into one batch."""
-    ranges = [
-        preprocess.SweepRange.of(s.focus_dioptres[1 if spec.all_in_focus_first else 0 :])
-        for s in stacks
-    ]
+    ranges = [_range_of_planes(s.focus_dioptres, spec) for s in stacks]
     return Batch(
         np.stack([frame_planes(s, spec) for s in stacks]),
         np.stack([preprocess.encode_focus(s.focus_dioptres, spec) for s in stacks]),

@@ -19,6 +19,7 @@ from edgedepth.data.blur import APERTURES, Aperture
 from edgedepth.data.degrade import DegradeRecipe, degrade, to_bytes
 from edgedepth.data.missing import fill_missing
 from edgedepth.data.paper_renderer import paper_coc_px_per_metre, render_stack_paper
+from edgedepth.data.photos import PhotoSource, lay
 from edgedepth.data.planes import PlaneRecipe, draw_planes
 from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import FARTHEST_M, NEAREST_M, RgbdScene
@@ -27,6 +28,8 @@ from edgedepth.errors import UserError
 
 Renderer = Literal["edgedepth", "paper"]
 DISPLAY_GAMMA = 2.2
+PHOTO_SOURCE_SHARE = 0.75
+"""Painted surfaces whose picture comes from photos, where real scenes could give it too."""
 
 Floats = NDArray[np.float32]
 
@@ -125,18 +128,25 @@ class StackSample:
 
 
 def random_stack(
-    recipe: Recipe, seed: int, sources: Sequence[Source], renderer: Renderer = "edgedepth"
+    recipe: Recipe,
+    seed: int,
+    sources: Sequence[Source | PhotoSource],
+    renderer: Renderer = "edgedepth",
 ) -> StackSample:
     """Draw stack ``seed``; the same arguments give the same bits.
 
+    Photos only cover the surfaces of procedural scenes.
+
     Raises:
-        ValueError: no sources.
+        ValueError: no sources of scenes.
         UserError: a source's files cannot be read.
     """
-    if not sources:
-        raise ValueError("a stack needs a source")
+    photos = [source for source in sources if isinstance(source, PhotoSource)]
+    scenes = [source for source in sources if not isinstance(source, PhotoSource)]
+    if not scenes:
+        raise ValueError("a stack needs a source of scenes")
     rng = np.random.default_rng([seed, 11])
-    scene, real = _draw_scene(recipe, rng, sources)
+    scene, real = _draw_scene(recipe, rng, scenes, photos)
     rgb = recolour(recipe, rng, scene.rgb)
     valid = scene.valid
     k = _log_uniform(rng, recipe.coc_px_per_dioptre)
@@ -169,7 +179,10 @@ def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float
 
 
 def _draw_scene(
-    recipe: Recipe, rng: np.random.Generator, sources: Sequence[Source]
+    recipe: Recipe,
+    rng: np.random.Generator,
+    sources: Sequence[Source],
+    photos: Sequence[PhotoSource],
 ) -> tuple[RgbdScene, bool]:
     """A scene of the recipe's size, and whether it is a real one."""
     made = [s for s in sources if s.endless]
@@ -178,8 +191,8 @@ def _draw_scene(
         return _crop_of_real(recipe, rng, real), True
     source = made[int(rng.integers(len(made)))]
     scene = source.scene(source.pick(rng), (recipe.height, recipe.width))
-    if real and rng.random() < recipe.photo_texture_share:
-        scene = _paint(rng, scene, real)
+    if (real or photos) and rng.random() < recipe.photo_texture_share:
+        scene = _paint(rng, scene, real, photos)
     return scene, False
 
 
@@ -226,7 +239,12 @@ def one_crop(recipe: Recipe, rng: np.random.Generator, scene: RgbdScene) -> Rgbd
     )
 
 
-def _paint(rng: np.random.Generator, scene: RgbdScene, real: Sequence[Source]) -> RgbdScene:
+def _paint(
+    rng: np.random.Generator,
+    scene: RgbdScene,
+    real: Sequence[Source],
+    photos: Sequence[PhotoSource],
+) -> RgbdScene:
     """Cover the surfaces of a procedural scene with crops of photographs, keeping its light."""
     if scene.segments is None:
         return scene
@@ -235,14 +253,29 @@ def _paint(rng: np.random.Generator, scene: RgbdScene, real: Sequence[Source]) -
     if rng.random() < 0.6:  # the light alone; otherwise with the texture under the photograph
         light = cv2.GaussianBlur(light, (0, 0), 6)
     light = (light / max(float(light.mean()), 0.05))[..., None] ** np.float32(rng.uniform(0.2, 1))
-    photos = [_photo(rng, _any_scene(rng, real).rgb, height, width) for _ in range(6)]
+    covers = [_cover(rng, real, photos, height, width) for _ in range(6)]
     numbers, surface = np.unique(scene.segments, return_inverse=True)
-    choice = rng.integers(len(photos), size=len(numbers))[surface].reshape(height, width)
+    choice = rng.integers(len(covers), size=len(numbers))[surface].reshape(height, width)
     rgb = np.empty_like(scene.rgb)
-    for index, photo in enumerate(photos):
+    for index, cover in enumerate(covers):
         here = choice == index
-        rgb[here] = photo[here]
+        rgb[here] = cover[here]
     return dataclasses.replace(scene, rgb=np.clip(rgb * light, 0, 1), name=scene.name + "-photo")
+
+
+def _cover(
+    rng: np.random.Generator,
+    real: Sequence[Source],
+    photos: Sequence[PhotoSource],
+    height: int,
+    width: int,
+) -> Floats:
+    """A photograph over the whole scene: from photos, or the picture of a real scene."""
+    if photos and (not real or rng.random() < PHOTO_SOURCE_SHARE):
+        sizes = np.array([len(source) for source in photos], np.float64)
+        source = photos[int(rng.choice(len(photos), p=sizes / sizes.sum()))]
+        return lay(rng, source.picture(source.pick(rng)), height, width)
+    return _photo(rng, _any_scene(rng, real).rgb, height, width)
 
 
 def _photo(rng: np.random.Generator, rgb: Floats, height: int, width: int) -> Floats:

@@ -16,13 +16,14 @@ from edgedepth.data.desk import desk_world
 from edgedepth.data.matterport import open_matterport
 from edgedepth.data.nyu import open_nyu
 from edgedepth.data.nyu_raw import open_nyu_raw
+from edgedepth.data.photos import PhotoSource, open_photos
 from edgedepth.data.rgbd import open_rgbd
 from edgedepth.data.scenes import RgbdScene, make_world, render_world
 from edgedepth.errors import UserError
 
 KINDS = (
     "procedural, desk (the sample scene), rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR "
-    "and tfrecord:DIR"
+    "and tfrecord:DIR; in training also photos:DIR"
 )
 SIZE = (480, 640)
 """(height, width) of a procedural scene when nobody asks for another."""
@@ -117,13 +118,57 @@ class DeskSource:
         return 0
 
 
-def scene_names(source: Source, indices: Sequence[int]) -> list[str]:
+def scene_names(source: Source | PhotoSource, indices: Sequence[int]) -> list[str]:
     """Names of scenes before they are read."""
     names = getattr(source, "names", None)
     if names is None:
         return [f"{source.name}-{index}" for index in indices]
     known = names()
     return [str(known[index]) for index in indices]
+
+
+def open_photo_source(
+    text: str,
+    include: Collection[str] | None = None,
+    exclude: Collection[str] = (),
+) -> PhotoSource | None:
+    """Open ``photos:DIR``; None if the text says another kind.
+
+    Raises:
+        UserError: there is no picture in the folder.
+    """
+    kind, _, rest = text.partition(":")
+    if kind != "photos" or not rest:
+        return None
+    return open_photos(text, Path(rest).expanduser(), include, exclude)
+
+
+def open_for_training(
+    texts: Sequence[str], exclude: Collection[str] = ()
+) -> list[Source | PhotoSource]:
+    """Open everything that training stacks are made of, in the order given.
+
+    Args:
+        texts: SOURCEs with depth, and ``photos:DIR`` for the surfaces of procedural scenes.
+        exclude: names of scenes and pictures that are not used, ``*`` allowed.
+
+    Raises:
+        UserError: one cannot be opened, or there are photos and no procedural scene to cover.
+    """
+    opened: list[Source | PhotoSource] = []
+    for text in texts:
+        opened.append(
+            open_photo_source(text, exclude=exclude) or open_source(text, exclude=exclude)
+        )
+    photos = [source for source in opened if isinstance(source, PhotoSource)]
+    if photos and not any(
+        not isinstance(source, PhotoSource) and source.endless for source in opened
+    ):
+        raise UserError(
+            f"{photos[0].name} gives no scenes, only surfaces for procedural ones",
+            "add --data procedural",
+        )
+    return opened
 
 
 def open_source(
@@ -159,4 +204,9 @@ def open_source(
         from edgedepth.data.record_source import open_records  # it renders, so it needs sources
 
         return open_records(text, path, include, exclude)
+    if kind == "photos" and rest:
+        raise UserError(
+            f"{text} has no depth, so it gives no scenes",
+            "use it in training, beside --data procedural",
+        )
     raise UserError(f"unknown data source {text!r}", f"sources are {KINDS}")

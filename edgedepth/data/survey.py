@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.data.nyu import SCENES, NyuSource, test_split
+from edgedepth.data.photos import PhotoSource
 from edgedepth.data.scenes import RgbdScene
 from edgedepth.data.sources import Source, scene_names
 from edgedepth.errors import UserError
@@ -25,7 +27,7 @@ class SceneFacts:
     Attributes:
         name: of the scene.
         width, height: pixels.
-        valid_share: part of the pixels that have depth.
+        valid_share: part of the pixels that have depth; 0 for photos, which have none.
         near_m, median_m, far_m: 2nd, 50th and 98th percentile of depth; 0 without depth.
         problem: why it cannot be used, "" if it can.
     """
@@ -40,34 +42,52 @@ class SceneFacts:
     problem: str = ""
 
 
-def survey(source: Source, most: int | None = None) -> Iterator[SceneFacts]:
+def survey(source: Source | PhotoSource, most: int | None = None) -> Iterator[SceneFacts]:
     """Look at the scenes of a source one by one; unreadable ones are reported, not raised.
 
     Args:
         source: what to look at.
         most: scenes; by default all, or a dozen of an endless source.
     """
-    count = len(source) if not source.endless else min(len(source), ENDLESS_SCENES)
+    count = min(len(source), ENDLESS_SCENES) if _endless(source) else len(source)
     for index in range(count if most is None else min(most, len(source))):
         try:
-            yield facts(source.scene(index))
+            yield _look(source, index)
         except UserError as error:
             yield SceneFacts(scene_names(source, [index])[0], problem=str(error))
 
 
-def unreadable(sources: Sequence[Source], progress: Callable[[], object]) -> dict[str, str]:
-    """Read every scene of the sources that have an end: names of those that cannot be used,
-    and why. ``progress`` is called after each."""
+def _endless(source: Source | PhotoSource) -> bool:
+    return not isinstance(source, PhotoSource) and source.endless
+
+
+def _look(source: Source | PhotoSource, index: int) -> SceneFacts:
+    if not isinstance(source, PhotoSource):
+        return facts(source.scene(index))
+    height, width, _ = source.picture(index).shape
+    return SceneFacts(source.files[index].stem, width, height)
+
+
+def countable(sources: Sequence[Source | PhotoSource]) -> int:
+    """Scenes and photos of the sources that have an end."""
+    return sum(len(source) for source in sources if not _endless(source))
+
+
+def unreadable(
+    sources: Sequence[Source | PhotoSource], progress: Callable[[], object]
+) -> dict[str, str]:
+    """Read every scene and photo of the sources that have an end: names of those that cannot be
+    used, and why. ``progress`` is called after each."""
     bad = {}
     for source in sources:
-        for fact in survey(source) if not source.endless else ():
+        for fact in survey(source) if not _endless(source) else ():
             progress()
             if fact.problem:
                 bad[fact.name] = fact.problem
     return bad
 
 
-def split_counts(source: Source) -> dict[str, int]:
+def split_counts(source: Source | PhotoSource) -> dict[str, int]:
     """Scenes in each part of a data set's official split, empty where it has none."""
     if not isinstance(source, NyuSource) or source.held != SCENES:
         return {}
@@ -93,8 +113,21 @@ def contact_sheet(scenes: list[RgbdScene], tile_width: int = 320) -> NDArray[np.
         uint8 (H, W, 3) RGB.
     """
     tile = (tile_width, tile_width * 3 // 4)
-    columns = min(4, len(scenes))
-    cells = [_cell(scene, tile) for scene in scenes]
+    return _laid_out([_cell(scene, tile) for scene in scenes])
+
+
+def picture_sheet(pictures: list[NDArray[np.uint8]], tile_width: int = 320) -> NDArray[np.uint8]:
+    """Pictures in rows of four.
+
+    Returns:
+        uint8 (H, W, 3) RGB.
+    """
+    tile = (tile_width, tile_width * 3 // 4)
+    return _laid_out([cv2.resize(p, tile, interpolation=cv2.INTER_AREA) for p in pictures])
+
+
+def _laid_out(cells: list[Any]) -> NDArray[np.uint8]:
+    columns = min(4, len(cells))
     blank = np.zeros_like(cells[0])
     cells += [blank] * (-len(cells) % columns)
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]

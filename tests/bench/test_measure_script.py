@@ -16,9 +16,12 @@ import jsonschema
 import numpy as np
 import pytest
 
+from edgedepth import evaltable
 from edgedepth.bench.measure import steps
 from edgedepth.capture.modelfile import read_model_file
+from edgedepth.config import preset_config, single_image
 from edgedepth.protocols import PROTOCOLS
+from edgedepth.rundir import RunDirectory
 from tests.capture.tiny_model import build, tiny_spec
 from tests.conftest import ROOT
 
@@ -103,11 +106,24 @@ def test_the_tables_and_pictures_of_eval(
         return [report | {"curves": [{"name": "frames", "label": "N", "points": [point]}]}]
 
     monkeypatch.setattr(script, "_eval", answer)
-    script.run_eval([read_model_file(model)], script.Effort(), tmp_path)
+    run = RunDirectory(tmp_path / "somewhere" / "else")
+    run.create(single_image(preset_config("paper")))
+    run.log({"step": 20, "loss": 1.0, "steps_per_s": 0.1})
+    run.log({"step": 30, "loss": 1.0, "steps_per_s": 0.2})
+    run.log({"step": 30, "mae_dioptres": 0.5})
+    runs = {"paper, single images": run.path}
+    script.run_eval([read_model_file(model)], runs, script.Effort(), tmp_path)
     record = json.loads((tmp_path / "eval.json").read_text())
     jsonschema.validate(record, schema_of("eval"))
     assert record["reports"][0]["rows"]["classical"]["rmse"] == 0.12346
     assert ["traced" in words for words in asked] == [False, True, False]
+    assert [any("single images" in w for w in words) for words in asked] == [True, True, False]
+    (trained,) = record["runs"]
+    assert trained["name"] == "paper, single images"
+    assert trained["hours"] == pytest.approx(250 / 3600, abs=1e-5)
+    note = evaltable.markdown_runs(record["runs"])
+    assert "- paper, single images: 4000 steps in float and 600 quantization-aware" in note
+    assert "320x240 a step, 4 minutes" in note
     assert [bool(r["curves"]) for r in record["reports"]] == [False, False, True]
     for name in PROTOCOLS:
         small = cv2.imread(str(tmp_path / f"curves-{name}.png"))
