@@ -235,7 +235,10 @@ class RunningVertex:
         return self._vertex
 
     def _refine(self, y2: Plane, x2: np.float32, known: NDArray[np.bool_] | bool) -> None:
-        """Put the parabola's vertex where the frame before this one is the sharpest of three."""
+        """Put the parabola's vertex where the frame before this one is the sharpest of three.
+
+        Between its neighbours, though one that is masked may be higher.
+        """
         (x0, y0), (x1, y1) = self._frames
         if min(abs(x1 - x0), abs(float(x2) - x1)) < MIN_STEP:
             return
@@ -247,6 +250,7 @@ class RunningVertex:
         peaks = self._newest_is_best & (y1 >= y2) & (curvature < -MIN_CURVATURE) & known
         curvature = np.where(peaks, curvature, np.float32(-1))
         vertex = np.float32((x0 + x1) / 2) - slope0 / (2 * curvature)
+        vertex = np.clip(vertex, np.float32(min(x0, x2)), np.float32(max(x0, x2)))
         self._vertex = np.where(peaks, vertex, self._vertex)
 
 

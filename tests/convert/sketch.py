@@ -1,6 +1,6 @@
 """A small stand-in network with everything that is hard to convert: fake quantisation, a
-depthwise kernel shared over the frames, a recurrent state under gates, state that only the next step
-or only the decoder reads."""
+depthwise kernel shared over the frames, a recurrent state under gates, state that only the next
+step or only the decoder reads."""
 
 from __future__ import annotations
 

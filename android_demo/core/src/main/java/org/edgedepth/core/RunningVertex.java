@@ -54,13 +54,18 @@ final class RunningVertex {
         return vertex;
     }
 
-    /** Put the parabola's vertex where the frame before this one is the sharpest of three. */
+    /**
+     * Put the parabola's vertex where the frame before this one is the sharpest of three, between
+     * its neighbours, though one that is masked may be higher.
+     */
     private void refine(float[] logs, double x, Mask valid) {
         double before = lastX - beforeLastX;
         double after = x - lastX;
         if (Math.min(Math.abs(before), Math.abs(after)) < MIN_STEP) {
             return;
         }
+        float low = (float) Math.min(beforeLastX, x);
+        float high = (float) Math.max(beforeLastX, x);
         float middle = (float) ((beforeLastX + lastX) / 2);
         for (int i = 0; i < logs.length; i++) {
             float slope = (last[i] - beforeLast[i]) / (float) before;
@@ -68,7 +73,8 @@ final class RunningVertex {
             float curvature = (next - slope) / (float) (x - beforeLastX);
             boolean known = valid == null || valid.data[i];
             if (known && newestIsBest[i] && last[i] >= logs[i] && curvature < -MIN_CURVATURE) {
-                vertex[i] = middle - slope / (2 * curvature);
+                float peak = middle - slope / (2 * curvature);
+                vertex[i] = Math.min(high, Math.max(low, peak));
             }
         }
     }
