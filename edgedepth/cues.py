@@ -250,7 +250,8 @@ class RunningVertex:
         peaks = self._newest_is_best & (y1 >= y2) & (curvature < -MIN_CURVATURE) & known
         curvature = np.where(peaks, curvature, np.float32(-1))
         vertex = np.float32((x0 + x1) / 2) - slope0 / (2 * curvature)
-        vertex = np.clip(vertex, np.float32(min(x0, x2)), np.float32(max(x0, x2)))
+        low, high = sorted((np.float32(x0), x2))
+        vertex = np.clip(vertex, low, high)
         self._vertex = np.where(peaks, vertex, self._vertex)
 
 

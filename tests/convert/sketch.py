@@ -124,7 +124,9 @@ class Sketch(tf.Module):
         with tf.name_scope("encoder/answers"):
             x = self._fq(frame, *UNIT)
             answers = tf.nn.conv2d(x, self._kernel(self.pick, 3), 2, "SAME")
-            answers = self._fq(tf.clip_by_value(answers, *UNIT), *UNIT)
+            if not self.quantized:  # there the grid clips
+                answers = tf.clip_by_value(answers, *UNIT)
+            answers = self._fq(answers, *UNIT)
         return mean, peak, answers
 
     def encode_step(self, frame: Any, focus: Any, optics: Any, state: dict[str, Any]) -> Any:
