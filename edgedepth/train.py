@@ -44,6 +44,8 @@ WARMUP_STEPS = 100
 GRADIENT_NORM = 2.0
 EMA_MOMENTUM = 0.998
 CALIBRATION_BATCHES = 8
+SETTLING_BATCHES = 200
+"""Batches from which averaged weights get their batch norms' statistics."""
 LOG_EVERY = 20
 
 Say = Callable[[str], None]
@@ -242,6 +244,8 @@ class Trainer:
         finally:
             bar.close()
         optimizer.finalize_variable_values(variables)
+        optimizer.learning_rate = 0
+        self._settle_norms(network, first, lambda drawn: update([tensors(b) for b in drawn]))
         weights = network.weights()
         if self.team.chief:
             write_arrays(self.run.weights_path(phase), weights)
@@ -277,6 +281,32 @@ class Trainer:
         self.say(
             f"\n{phase} step {step}: MAE {row['mae_dioptres']:.3f} D, delta1 {row['delta1']:.3f}"
         )
+
+    def _settle_norms(
+        self, network: FocalNetwork, step: int, look: Callable[[list[Batch]], Any]
+    ) -> None:
+        """Give batch norms the statistics of the weights as they are (Wu & Johnson 2021).
+
+        The moving ones follow the last few batches only, and of weights before their average.
+
+        Args:
+            look: shows the network a step's batches without changing its weights.
+        """
+        moving = [
+            statistic
+            for kernel in network.kernels()
+            if kernel.use_norm
+            for statistic in (kernel.norm.moving_mean, kernel.norm.moving_variance)
+        ]
+        if not moving:
+            return
+        total = [np.zeros(v.shape) for v in moving]
+        until = step + SETTLING_BATCHES
+        for drawn in batches(step, self.config.batch, self.pool, self.spec, until):
+            look(drawn)
+            total = [t + v.numpy() for t, v in zip(total, moving, strict=True)]
+        for value, variable in zip(total, moving, strict=True):
+            variable.assign(value / SETTLING_BATCHES)
 
     def _calibrate(self, network: FocalNetwork, step: int) -> None:
         """Start the activation ranges at what a few batches show."""
