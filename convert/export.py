@@ -113,12 +113,9 @@ def optimise(model: flatbuffer.Model) -> dict[str, int]:
     """Run every pass over a parsed file, in place; returns how often each one acted."""
     return {
         "moved as integers": lowering.move_integers(model),
-        "pooled by resizing": lowering.pool_by_resizing(model),
-        "maxima as differences": lowering.maximum_by_difference(model),
         "weights narrowed": lowering.narrow_computed_weights(model),
         "constants folded": passes.fold_constants(model),
         "biases repeated": packing.repeat_bias(model),
-        "doublings as convolutions": packing.double_by_convolution(model),
         "pixels packed": packing.pack_pixels(model),
         "idle dropped": lowering.drop_idle(model),
         "buffers merged": passes.deduplicate_buffers(model),

@@ -12,7 +12,6 @@ from edgedepth.convert.flatbuffer import (
     Model,
     constant,
     scales_of,
-    shape_of,
     text,
     zero_points_of,
 )
@@ -25,10 +24,7 @@ _INT8_VERSION = {
     "SPLIT": 2,
     "RESHAPE": 1,
     "STRIDED_SLICE": 2,
-    "RESIZE_BILINEAR": 3,
     "QUANTIZE": 2,
-    "SUB": 2,
-    "ADD": 2,
 }
 
 PRODUCTS = frozenset({"FULLY_CONNECTED", "BATCH_MATMUL"})
@@ -119,43 +115,6 @@ def _drop_idle(graph: Any) -> int:
         graph.operators = kept
 
 
-def pool_by_resizing(model: Model) -> int:
-    """Turn 2x2 average pooling of int8 into bilinear halving; returns how many were changed.
-
-    Halving with half-pixel centres samples midway between four pixels, which is their mean.
-    XNNPACK has no integer average pooling, so each pool would split the graph.
-    """
-    changed = 0
-    for graph in model.subgraphs:
-        for node in nodes(model, graph):
-            if node.kind != "AVERAGE_POOL_2D" or not _halves(node):
-                continue
-            size = np.array(shape_of(node.output)[1:3], np.int32)
-            options = schema.ResizeBilinearOptionsT()
-            options.alignCorners, options.halfPixelCenters = False, True
-            node.operator.builtinOptions = options
-            node.operator.builtinOptionsType = schema.BuiltinOptions.ResizeBilinearOptions
-            node.operator.opcodeIndex = _code(model, "RESIZE_BILINEAR")
-            data, place = int(node.operator.inputs[0]), _constant(model, graph, size)
-            node.operator.inputs = np.array([data, place], np.int32)
-            changed += 1
-    return changed
-
-
-def _halves(node: Node) -> bool:
-    options, source, target = node.operator.builtinOptions, node.inputs()[0], node.output
-    by_two = (options.filterHeight, options.filterWidth, options.strideH, options.strideW)
-    (_, h, w, _), (_, half_h, half_w, _) = shape_of(source), shape_of(target)
-    return (
-        by_two == (2, 2, 2, 2)
-        and (h, w) == (2 * half_h, 2 * half_w)
-        and source.type == target.type == schema.TensorType.INT8
-        and options.fusedActivationFunction == schema.ActivationFunctionType.NONE
-        and np.array_equal(scales_of(source), scales_of(target))
-        and np.array_equal(zero_points_of(source), zero_points_of(target))
-    )
-
-
 def holds_lowest(tensor: Any) -> bool:
     """Whether an int8 tensor stands for 0 by -128, so that -128 is what it mostly holds."""
     zeros = zero_points_of(tensor)
@@ -211,66 +170,6 @@ def _requantise(model: Model, source: int, target: int) -> Any:
     operator.builtinOptions = schema.QuantizeOptionsT()
     operator.builtinOptionsType = schema.BuiltinOptions.QuantizeOptions
     return operator
-
-
-def maximum_by_difference(model: Model) -> int:
-    """Turn the maximum of two int8 tensors of one grid into a + (b - a); returns how many.
-
-    The difference's own grid has 0 at its lowest step, so what is negative becomes 0, and both
-    steps are exact. XNNPACK has no integer maximum, so each would split the graph.
-    """
-    changed = 0
-    for graph in model.subgraphs:
-        operators = []
-        for node in nodes(model, graph):
-            if node.kind != "MAXIMUM" or not _one_grid(node):
-                operators.append(node.operator)
-                continue
-            a, b = (int(i) for i in node.operator.inputs)
-            gain = copy.deepcopy(node.output)
-            gain.name = f"{text(node.output.name)}/gain"
-            gain.quantization.zeroPoint = np.array([-128], np.int64)
-            graph.tensors.append(gain)
-            place = len(graph.tensors) - 1
-            operators.append(_arithmetic(model, "SUB", [b, a], [place]))
-            operators.append(_arithmetic(model, "ADD", [a, place], list(node.operator.outputs)))
-            changed += 1
-        graph.operators = operators
-    return changed
-
-
-def _one_grid(node: Node) -> bool:
-    """Whether an operator's two inputs and its output have one int8 grid and one shape."""
-    tensors = [*node.inputs(), node.output]
-    return (
-        len(tensors) == 3
-        and all(t.type == schema.TensorType.INT8 for t in tensors)
-        and len({shape_of(t) for t in tensors}) == 1
-        and len({(*scales_of(t), *zero_points_of(t)) for t in tensors}) == 1
-    )
-
-
-def _arithmetic(model: Model, kind: str, inputs: list[int], outputs: list[int]) -> Any:
-    operator = schema.OperatorT()
-    operator.opcodeIndex = _code(model, kind)
-    operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
-    options = schema.SubOptionsT() if kind == "SUB" else schema.AddOptionsT()
-    operator.builtinOptions = options
-    operator.builtinOptionsType = (
-        schema.BuiltinOptions.SubOptions if kind == "SUB" else schema.BuiltinOptions.AddOptions
-    )
-    return operator
-
-
-def _constant(model: Model, graph: Any, value: Any) -> int:
-    buffer = schema.BufferT()
-    buffer.data = value.view(np.uint8)
-    model.buffers.append(buffer)
-    tensor = schema.TensorT()
-    tensor.name, tensor.type = "half/constant", schema.TensorType.INT32
-    tensor.shape, tensor.buffer = np.array(value.shape, np.int32), len(model.buffers) - 1
-    graph.tensors.append(tensor)
-    return len(graph.tensors) - 1
 
 
 def _code(model: Model, kind: str) -> int:

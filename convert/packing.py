@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from edgedepth.convert.flatbuffer import Model, constant, scales_of, shape_of, text, zero_points_of
+from edgedepth.convert.flatbuffer import Model, constant, shape_of, text
 from edgedepth.convert.graph import Node, nodes
 from edgedepth.convert.rewriter import Rewriter
 
@@ -200,104 +200,3 @@ def _with_repeats(write: Rewriter, node: Node, maker: Node, group: int) -> list[
     addition.inputs = np.array([packed, repeated], np.int32)
     addition.outputs = np.array([total], np.int32)
     return [product, write.reshape(there, packed), addition, write.reshape(total, result)]
-
-
-def double_by_convolution(model: Model) -> int:
-    """Turn the bilinear doubling of a map of one channel into convolutions that make 16 pixels
-    at once; returns how many were changed.
-
-    With half-pixel centres an output is 9, 3, 3 and 1 sixteenths of four pixels, and rows and
-    columns beyond the edge are the edge's. A bias of half of that sixteenth leaves no value midway
-    between two integers: every kernel rounds halves up, as XNNPACK's resizing does.
-    """
-    changed = 0
-    for graph in model.subgraphs:
-        write, operators = Rewriter(model, graph), []
-        for node in nodes(model, graph):
-            if not _doubles(node):
-                operators.append(node.operator)
-                continue
-            operators += _doubled(write, node)
-            changed += 1
-        graph.operators = operators
-    return changed
-
-
-_PIXELS = TILE // 2
-"""Input pixels that one step of a doubling turns into twice as many."""
-
-_FINER = 4
-"""A doubling's weights are this many times its sixteenths. Builtin kernels round twice, first to
-half of the sum: that has to be exact."""
-
-
-def _doubles(node: Node) -> bool:
-    if node.kind != "RESIZE_BILINEAR":
-        return False
-    source, target, options = node.inputs()[0], node.output, node.operator.builtinOptions
-    batch, rows, columns, channels = shape_of(source)
-    return (
-        source.type == target.type == _INT8
-        and (batch, channels) == (1, 1)
-        and shape_of(target)[1:3] == (2 * rows, 2 * columns)
-        and columns % _PIXELS == 0
-        and bool(options.halfPixelCenters)
-        and np.array_equal(scales_of(source), scales_of(target))
-        and np.array_equal(zero_points_of(source), zero_points_of(target))
-    )
-
-
-def _doubled(write: Rewriter, node: Node) -> list[Any]:
-    source, result = int(node.operator.inputs[0]), int(node.operator.outputs[0])
-    _, rows, columns, _ = write.shape(source)
-    left, right = (write.like(source, (1, rows, 1, 1), "edge") for _ in range(2))
-    wide = write.like(source, (1, rows, columns + 2, 1), "wide")
-    top, bottom = (write.like(source, (1, 1, columns + 2, 1), "edge") for _ in range(2))
-    above, below = (write.like(source, (1, rows + 1, columns + 2, 1), "high") for _ in range(2))
-    halves = [
-        write.like(source, (1, rows, columns // _PIXELS, 2 * _PIXELS), "half") for _ in range(2)
-    ]
-    lines = [write.like(source, (1, rows, 1, 2 * columns), "lines") for _ in range(2)]
-    both = write.like(source, (1, rows, 1, 4 * columns), "doubled")
-    return [
-        write.slice(source, (0, 0, 0, 0), left),
-        write.slice(source, (0, 0, columns - 1, 0), right),
-        write.concatenation([left, source, right], wide, 2),
-        write.slice(wide, (0, 0, 0, 0), top),
-        write.slice(wide, (0, rows - 1, 0, 0), bottom),
-        write.concatenation([top, wide], above, 1),
-        write.concatenation([wide, bottom], below, 1),
-        _between_rows(write, above, (1, 3), halves[0]),
-        _between_rows(write, below, (3, 1), halves[1]),
-        *(write.reshape(half, line) for half, line in zip(halves, lines, strict=True)),
-        write.concatenation(lines, both, 3),
-        write.reshape(both, result),
-    ]
-
-
-def _between_rows(write: Rewriter, source: int, share: tuple[int, int], target: int) -> Any:
-    """The convolution that makes every other row of a doubled map.
-
-    Args:
-        share: of the upper and the lower row, in quarters.
-    """
-    columns = np.zeros((2 * _PIXELS, _PIXELS + 2), np.int8)
-    for pixel in range(_PIXELS):
-        columns[2 * pixel, pixel : pixel + 2] = 1, 3
-        columns[2 * pixel + 1, pixel + 1 : pixel + 3] = 3, 1
-    kernel = _FINER * np.stack([columns * np.int8(s) for s in share], axis=1)[..., None]
-    step = 1 / (16 * _FINER)
-    weight_grid, bias_grid = _grid(step), _grid(scales_of(write.graph.tensors[source])[0] * step)
-    weights = write.constant(kernel.astype(np.int8), "doubling/weights", weight_grid)
-    bias = write.constant(np.full(2 * _PIXELS, _FINER // 2, np.int32), "doubling/bias", bias_grid)
-    options = schema.Conv2DOptionsT()
-    options.padding = schema.Padding.VALID
-    options.strideH, options.strideW = 1, _PIXELS
-    return write.operator("CONV_2D", 3, [source, weights, bias], [target], options)
-
-
-def _grid(step: float) -> Any:
-    quantization = schema.QuantizationParametersT()
-    quantization.scale = np.array([step], np.float32)
-    quantization.zeroPoint = np.zeros(1, np.int64)
-    return quantization

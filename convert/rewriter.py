@@ -65,18 +65,6 @@ class Rewriter:
         place = self.constant(np.array(self.shape(target), np.int32), "shape")
         return self.operator("RESHAPE", 1, [source, place], [target], options)
 
-    def concatenation(self, sources: Sequence[int], target: int, axis: int) -> Any:
-        """CONCATENATION along an axis."""
-        options = schema.ConcatenationOptionsT()
-        options.axis = axis
-        return self.operator("CONCATENATION", 2, sources, [target], options)
-
-    def slice(self, source: int, begin: Sequence[int], target: int) -> Any:
-        """SLICE of the target's shape."""
-        begins = self.constant(np.array(begin, np.int32), "begin")
-        sizes = self.constant(np.array(self.shape(target), np.int32), "size")
-        return self.operator("SLICE", 2, [source, begins, sizes], [target], schema.SliceOptionsT())
-
     def _code(self, kind: str, version: int) -> int:
         number = OPERATOR_CODES[kind]
         for index, code in enumerate(self.model.operatorCodes):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 
 import numpy as np
-import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedepth.convert import flatbuffer, lowering, passes
 from edgedepth.convert.audit import audit
 from edgedepth.convert.graph import histogram, nodes
-from edgedepth.convert.running import Session, xnnpack_partitions
+from edgedepth.convert.running import Session
 from tests.convert.handmade import INT8, INT32, Handmade
 
 
@@ -72,38 +71,6 @@ def test_float_split_that_is_used_as_float_stays() -> None:
     assert lowering.move_integers(made.model) == 0
 
 
-def pool(height: int = 4, scale_out: float = 0.1) -> Handmade:
-    """AVERAGE_POOL_2D of 2x2 between two additions that XNNPACK takes."""
-    made = Handmade()
-    x = made.tensor("x", (1, height, 6, 2), INT8, scale=0.1, zero=-4)
-    doubled = made.tensor("doubled", (1, height, 6, 2), INT8, scale=0.2, zero=-4)
-    half = made.tensor("half", (1, (height + 1) // 2, 3, 2), INT8, scale=2 * scale_out, zero=-4)
-    y = made.tensor("y", (1, (height + 1) // 2, 3, 2), INT8, scale=0.4, zero=1)
-    options = schema.Pool2DOptionsT()
-    options.filterHeight = options.filterWidth = options.strideH = options.strideW = 2
-    made.op("ADD", [x, x], [doubled], schema.AddOptionsT(), version=2)
-    made.op("AVERAGE_POOL_2D", [doubled], [half], options, version=2)
-    made.op("ADD", [half, half], [y], schema.AddOptionsT(), version=2)
-    made.boundary([x], [y], "infer")
-    return made
-
-
-def test_pooling_becomes_halving_within_rounding() -> None:
-    made, x = pool(), some((1, 4, 6, 2))
-    before = outputs(made, x)
-    assert xnnpack_partitions(made.model)["infer"].partitions == 2
-    assert lowering.pool_by_resizing(made.model) == 1
-    taken = xnnpack_partitions(made.model)["infer"]
-    assert (taken.partitions, taken.left) == (1, ())
-    assert np.abs(outputs(made, x).astype(int) - before).max() <= 1
-    assert before.std() > 10
-
-
-def test_pooling_that_is_no_halving_stays() -> None:
-    assert lowering.pool_by_resizing(pool(height=5).model) == 0
-    assert lowering.pool_by_resizing(pool(scale_out=0.2).model) == 0
-
-
 def computed_product(zero: int = -128) -> Handmade:
     """x (1, 6, 4) times computed weights (1, 4), both int8 with 0 at ``zero``."""
     made = Handmade()
@@ -154,32 +121,3 @@ def test_weights_that_never_hold_the_lowest_step_stay() -> None:
     made = computed_product(zero=0)
     assert lowering.narrow_computed_weights(made.model) == 0
     assert audit(made.model).findings == ()
-
-
-def maximum(zero: int = -40) -> Handmade:
-    """The larger of x and y, (1, 256, 256, 1), on one grid whose 0 is ``zero``."""
-    made = Handmade()
-    shape = (1, 256, 256, 1)
-    x, y, z = (made.tensor(n, shape, INT8, scale=0.03, zero=zero) for n in ("x", "y", "z"))
-    made.op("MAXIMUM", [x, y], [z], schema.MaximumMinimumOptionsT(), version=2)
-    made.boundary([x, y], [z], "infer")
-    return made
-
-
-@pytest.mark.parametrize("zero", [-128, -40, 0])
-@pytest.mark.parametrize("xnnpack", [True, False])
-def test_maximum_as_a_difference_is_exact_for_every_pair(zero: int, xnnpack: bool) -> None:
-    made = maximum(zero)
-    every = np.arange(-128, 128, dtype=np.int8)
-    feeds = dict(zip("xy", np.meshgrid(every, every), strict=True))
-    feeds = {name: value.reshape(1, 256, 256, 1) for name, value in feeds.items()}
-    assert lowering.maximum_by_difference(made.model) == 1
-    assert xnnpack_partitions(made.model)["infer"].left == ()
-    got = Session(flatbuffer.pack(made.model), xnnpack=xnnpack).run("infer", feeds)["z"]
-    np.testing.assert_array_equal(got, np.maximum(feeds["x"], feeds["y"]))
-
-
-def test_maximum_of_two_grids_stays() -> None:
-    made = maximum()
-    made.model.subgraphs[0].tensors[1].quantization.scale = np.array([0.04], np.float32)
-    assert lowering.maximum_by_difference(made.model) == 0

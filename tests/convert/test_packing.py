@@ -157,39 +157,3 @@ def test_repeated_bias_gives_the_same_bits() -> None:
 def test_bias_of_pixels_that_no_group_divides_up_stays() -> None:
     assert packing.repeat_bias(bias_of_a_product((1, 1)).model) == 0
     assert packing.repeat_bias(bias_of_a_product((17, 19)).model) == 0
-
-
-def doubling(
-    size: tuple[int, int] = (6, 16), channels: int = 1, half_pixels: bool = True
-) -> Handmade:
-    """RESIZE_BILINEAR of x (1, *size, channels) to twice the size."""
-    made = Handmade()
-    x = made.tensor("x", (1, *size, channels), INT8, scale=1 / 128, zero=-64)
-    twice = np.array([2 * size[0], 2 * size[1]], np.int32)
-    to = made.tensor("to", (2,), INT32, twice)
-    y = made.tensor("y", (1, *map(int, twice), channels), INT8, scale=1 / 128, zero=-64)
-    options = schema.ResizeBilinearOptionsT()
-    options.alignCorners, options.halfPixelCenters = False, half_pixels
-    made.op("RESIZE_BILINEAR", [x, to], [y], options, version=3)
-    made.boundary([x], [y], "infer")
-    return made
-
-
-@pytest.mark.parametrize("size", [(6, 16), (1, 8), (37, 40)])
-def test_doubling_by_convolution_gives_the_bits_of_resizing(size: tuple[int, int]) -> None:
-    made = doubling(size)
-    feeds = {"x": RANDOM.integers(-128, 128, (1, *size, 1)).astype(np.int8)}
-    old = Session(made.bytes(), xnnpack=True).run("infer", feeds)["y"]
-    assert packing.double_by_convolution(made.model) == 1
-    assert "RESIZE_BILINEAR" not in histogram(made.model, made.model.subgraphs[0])
-    assert xnnpack_partitions(made.model)["infer"].left == ()
-    for xnnpack in (True, False):
-        new = Session(made.bytes(), xnnpack=xnnpack).run("infer", feeds)["y"]
-        np.testing.assert_array_equal(new, old)
-    assert old.std() > 5
-
-
-def test_other_resizing_stays() -> None:
-    assert packing.double_by_convolution(doubling((6, 12)).model) == 0
-    assert packing.double_by_convolution(doubling(channels=2).model) == 0
-    assert packing.double_by_convolution(doubling(half_pixels=False).model) == 0
