@@ -7,7 +7,7 @@ scale with borders that no pixel reached.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -30,6 +30,9 @@ class DegradeRecipe:
         breathing_residual: share of the lens's breathing left, up to.
         focal_length_mm: of the lens that breathes.
         vignetting_share, vignetting: loss in the corners, up to.
+        shrunk_share: share of stacks whose pictures were shrunk by ``shrink`` since they were
+            taken, as a phone's twelve megapixels are: noise, misalignment and compression shrink
+            with them.
     """
 
     read_noise: tuple[float, float] = (0.001, 0.03)
@@ -45,6 +48,19 @@ class DegradeRecipe:
     focal_length_mm: float = 6.8
     vignetting_share: float = 0.3
     vignetting: float = 0.4
+    shrunk_share: float = 0.5
+    shrink: float = 3.0
+
+    def shrunk(self) -> DegradeRecipe:
+        """The same for pictures that are ``shrink`` times smaller than they were taken."""
+        return replace(
+            self,
+            read_noise=(self.read_noise[0] / self.shrink, self.read_noise[1] / self.shrink),
+            shot_noise=(self.shot_noise[0] / self.shrink**2, self.shot_noise[1] / self.shrink**2),
+            jpeg_share=0.0,
+            shift_px=self.shift_px / self.shrink,
+            shrunk_share=0.0,
+        )
 
 
 def degrade(
@@ -63,6 +79,8 @@ def degrade(
         frames: uint8 (N, H, W, 3).
         frame_valid: bool (N, H, W), false where alignment left no pixel.
     """
+    if recipe.shrunk_share and rng.random() < recipe.shrunk_share:
+        return degrade(recipe.shrunk(), rng, pictures, focus_dioptres)
     count, height, width = pictures.shape[:3]
     frame_valid = np.ones((count, height, width), bool)
     gains = np.ones(count, np.float32)

@@ -61,7 +61,7 @@ class Recipe:
     frames: int = 8
     procedural_share: float = 0.5
     photo_texture_share: float = 0.5
-    coc_px_per_dioptre: tuple[float, float] = (1.0, 27.0)
+    coc_px_per_dioptre: tuple[float, float] = (0.4, 27.0)
     max_coc_px: float = 40.0
     rescale_share: float = 0.5
     rescale_log: tuple[float, float] = (-0.8, 0.7)
