@@ -37,6 +37,7 @@ _NOTHING = DegradeRecipe(
     drift_share=0,
     misaligned_share=0,
     vignetting_share=0,
+    shrunk_share=0,
 )
 _SPEC = ModelSpec("mobile", 128, 160, 0, focus_encoding="sweep", output="sweep")
 

@@ -8,7 +8,7 @@ import pytest
 
 from edgedepth import optics
 from edgedepth.data.degrade import DegradeRecipe, degrade
-from edgedepth.data.planes import LAYOUTS, PlaneRecipe, draw_planes
+from edgedepth.data.planes import LAYOUTS, MOST_BEYOND, MOST_BLUR_PX, PlaneRecipe, draw_planes
 from edgedepth.data.recipe import Recipe, StackSample, random_stack
 from edgedepth.data.sources import Source, open_source
 
@@ -53,7 +53,8 @@ def test_shapes_types_and_ranges(sources: list[Source]) -> None:
         assert (a.focus_dioptres > 0).all()
         steps = np.diff(a.focus_dioptres)
         assert (steps >= 0).all() or (steps <= 0).all()
-        assert 1 <= a.coc_px_per_dioptre <= 27
+        low, high = SMALL.coc_px_per_dioptre
+        assert low <= a.coc_px_per_dioptre <= high
         names.add(a.name.split("-")[0])
         factors.append(a.coc_px_per_dioptre)
         spread = np.ptp(np.quantile(1 / a.depth_m[a.valid], [0.02, 0.98]))
@@ -90,6 +91,24 @@ def test_a_third_of_the_stacks_use_named_planes(sources: list[Source]) -> None:
             found[name] += all(np.abs(metres - p).min() < 1e-4 * p for p in planes)
     assert 0.2 < sum(found.values()) / 150 < 0.45
     assert min(found.values()) > 5
+
+
+def test_blind_sweeps_know_nothing_of_their_scene(sources: list[Source]) -> None:
+    blind = PlaneRecipe(blind_share=1.0)
+    scene = 1 / sources[0].scene(5, (24, 32)).depth_m
+    far_end, wide = [], []
+    for seed in range(80):
+        k = float(np.random.default_rng(seed + 1000).uniform(0.5, 27))
+        planes = draw_planes(blind, np.random.default_rng(seed), scene, 8, k, True)
+        focus = planes.focus_dioptres
+        assert planes.depth_factor == 1
+        assert len(focus) == 8
+        assert (scene < focus.min() - 1e-4).mean() <= MOST_BEYOND + 0.05
+        assert k * (focus.max() - np.quantile(scene, 0.02)) <= MOST_BLUR_PX * 1.01
+        far_end.append(float(focus.min()))
+        wide.append(float(np.ptp(focus) / np.ptp(scene)))
+    assert max(wide) > 3 * min(wide)
+    assert len(np.unique(np.round(far_end, 3))) > 30
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 12])
@@ -130,6 +149,7 @@ PLAIN = DegradeRecipe(
     drift_share=0,
     misaligned_share=0,
     vignetting_share=0,
+    shrunk_share=0,
 )
 FOCUS = np.array([3.0, 1.0, 0.3], np.float32)
 
@@ -149,6 +169,15 @@ def test_noise_has_the_stated_spread() -> None:
     noisy = dataclasses.replace(PLAIN, read_noise=(0.02, 0.0200001))
     frames, _ = degrade(noisy, np.random.default_rng(0), smooth_stack(), FOCUS)
     assert (frames / 255 - smooth_stack()).std() == pytest.approx(0.02, rel=0.03)
+
+
+def test_pictures_that_were_shrunk_are_cleaner() -> None:
+    noisy = dataclasses.replace(PLAIN, read_noise=(0.03, 0.0300001), jpeg_share=1.0)
+    shrunk = dataclasses.replace(noisy, shrunk_share=1.0)
+    frames, _ = degrade(shrunk, np.random.default_rng(0), smooth_stack(), FOCUS)
+    spread = (frames / 255 - smooth_stack()).std()
+    assert spread == pytest.approx(0.03 / noisy.shrink, rel=0.05)
+    assert shrunk.shrunk().shrunk_share == 0
 
 
 def test_misaligned_frames_move_but_the_first_and_mask_their_borders() -> None:
