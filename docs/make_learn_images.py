@@ -1,13 +1,15 @@
-"""Write docs/images/calibrate.jpg: a sweep by a camera that lies, before and after calibration.
+"""Pictures of docs/learn.md: before and after, beside the truth.
 
-python -m docs.make_learn_images
+python -m docs.make_learn_images [--finetuned DIR]
 
-docs/images/finetune.jpg is one of the pictures that `python -m tests.learn.measure_finetune
---keep DIR` leaves.
+docs/images/calibrate.jpg: a sweep by a camera that lies, before and after calibration.
+docs/images/finetune.jpg: two scenes that fine-tuning never saw, out of the folder of one camera
+that `python -m tests.learn.measure_finetune CAMERA --keep DIR` leaves in DIR.
 """
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -31,7 +33,9 @@ PAGES_M = (0.45, 1.2)
 PAGE_PLANES = (0.3, 0.8, 1.3, 1.8, 2.3, 2.8)
 SIZE = (600, 800)
 WIDTH = 300
-TARGET = Path(__file__).resolve().parent / "images" / "calibrate.jpg"
+IMAGES = Path(__file__).resolve().parent / "images"
+SHOWN = ("float04.png", "float05.png")
+"""The first scenes that were not fitted."""
 
 
 def error(depth_m: NDArray[np.float32], truth_m: NDArray[np.float32]) -> float:
@@ -40,7 +44,8 @@ def error(depth_m: NDArray[np.float32], truth_m: NDArray[np.float32]) -> float:
     return float(np.abs(1 / depth_m[known] - 1 / truth_m[known]).mean())
 
 
-def main() -> None:
+def calibration() -> None:
+    """Print the errors and write the picture."""
     camera = PRESETS["pixel6pro"]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -62,13 +67,31 @@ def main() -> None:
         print(f"{name}: MAE {error(result.depth_m, truth):.3f} D")
     limits = dioptre_limits(truth)
     maps = [colourise(m, limits) for m in (before.depth_m, after.depth_m, truth)]
-    row = np.hstack([before.reference[..., ::-1], *maps])
-    scale = 4 * WIDTH / row.shape[1]
-    cv2.imwrite(
-        str(TARGET),
-        cv2.resize(row, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA),
-        [cv2.IMWRITE_JPEG_QUALITY, 88],
-    )
+    _write("calibrate.jpg", np.hstack([before.reference[..., ::-1], *maps]))
+
+
+def finetuning(folder: Path) -> None:
+    """Write the picture from what the measuring script left."""
+    rows = [cv2.imread(str(folder / name)) for name in SHOWN]
+    _write("finetune.jpg", np.vstack(rows))
+
+
+def _write(name: str, picture: NDArray[np.uint8]) -> None:
+    """A picture of four columns."""
+    scale = 4 * WIDTH / picture.shape[1]
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(IMAGES / name), small, [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def main() -> None:
+    """Write calibrate.jpg, or finetune.jpg where its folder is given."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--finetuned", type=Path)
+    given = parser.parse_args()
+    if given.finetuned:
+        finetuning(given.finetuned)
+    else:
+        calibration()
 
 
 if __name__ == "__main__":

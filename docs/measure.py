@@ -1,6 +1,6 @@
 """Measure what the documentation claims, and write its tables and pictures again.
 
-    make results                                  all of it, on an idle machine: about 20 minutes
+    make results                                  all of it, on an idle machine: half an hour
     python docs/measure.py --only trust           a part: bench, trust, eval
     python docs/measure.py --quick --out DIR      minutes, to see that it works; writes no page
 

@@ -17,6 +17,7 @@ from edgedepth.capture.sweep import Sweep
 from edgedepth.data.renderer import blur
 from edgedepth.errors import UserError
 from edgedepth.learn.evidence import check_stack
+from edgedepth.learn.noise import noise_level
 from edgedepth.learn.spectra import GAMMA
 from edgedepth.preprocess import CUE_SCALES, Fit, ModelInputs, model_inputs
 from edgedepth.spec import ModelSpec
@@ -42,7 +43,8 @@ class Material:
         name: of its folder.
         inputs: the captured frames but the one held out, as the model takes them.
         focus: (N,) their focus in dioptres, in the same order.
-        k: pixels per dioptre at the pictures' size.
+        k, cue_coc: pixels per dioptre at the pictures' size and at the cue image's.
+        noise: spread of the pictures' noise at the cue image's size, of full scale.
         pictures: uint8 (N, r H, r W, 3), what re-rendering must match, r times the model's grid.
         masks: bool (N, r H, r W).
         levels: float32 (J, r H, r W, 3) composite in linear light, blurred ever more.
@@ -54,6 +56,8 @@ class Material:
     inputs: ModelInputs
     focus: NDArray[np.float32]
     k: float
+    cue_coc: float
+    noise: float
     pictures: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     levels: NDArray[np.float32]
@@ -108,6 +112,8 @@ def prepare(sweep: Sweep, spec: ModelSpec, threads: int = 2) -> Material:
         inputs,
         kept.focus_dioptres,
         k,
+        inputs.fit.cue_coc(stack.coc_px_per_dioptre),
+        noise_level(registered.stack.reference.rgb),  # the others were resampled
         np.stack([s[0] for s in shown]),
         np.stack([s[1] for s in shown]),
         np.stack([blur(light, float(d)) for d in diameters]),

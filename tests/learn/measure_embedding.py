@@ -1,10 +1,13 @@
 """Does the focal stack help an embedding? Probes of what belongs together, for three encoders.
 
 python -m tests.learn.measure_embedding [SOURCE] [--scenes N] [--model FILE.tflite]
+    [--single FILE.tflite]
 
 The same network with the same weights given the whole stack, or one frame with everything in
-focus; and with random weights, given the stack. Features are frozen; a linear probe and a head
-of 32 units learn on three quarters of the scenes, figures are of the rest. 50 % is chance.
+focus; and with random weights, given the stack. ``--single`` adds a network of the same size that
+was trained on single pictures (tests.learn.train_single_image). Features are frozen; a linear
+probe and a head of 32 units learn on three quarters of the scenes, figures are of the rest. 50 %
+is chance.
 """
 
 from __future__ import annotations
@@ -103,17 +106,20 @@ def main() -> None:
     parser.add_argument("source", nargs="?", default="procedural")
     parser.add_argument("--scenes", type=int, default=40)
     parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--single", type=Path, help="fp32 file of a network for one picture")
     given = parser.parse_args()
     protocol = PROTOCOLS["phone"]
     with tempfile.TemporaryDirectory() as folder:
         random = Path(folder) / "random.tflite"
         random.write_bytes(randomised(given.model.read_bytes(), 0))
-        encoders = (
+        encoders = [
             Encoder("focal stack, trained", given.model),
             Encoder("one sharp picture, trained", given.model, single=True),
             Encoder("focal stack, random weights", random),
             Encoder("one sharp picture, random weights", random, single=True),
-        )
+        ]
+        if given.single:
+            encoders.append(Encoder("one sharp picture, trained for it", given.single, single=True))
         found: dict[str, list[Pairs]] = {e.name: [] for e in encoders}
         every: dict[str, list[Pairs]] = {e.name: [] for e in encoders[:1]}
         for stage in rendered_stages(protocol, open_source(given.source), given.scenes):

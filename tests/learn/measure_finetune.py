@@ -1,10 +1,12 @@
-"""What fine-tuning without depth truth does for a camera outside the training range.
+"""What fine-tuning without depth truth does for cameras outside the training range.
 
-python -m tests.learn.measure_finetune [--start RUN_DIR] [--picture FILE.jpg]
+python -m tests.learn.measure_finetune [dim|weak|large ...] [--keep DIR]
 
-A 50 mm f/1.2 lens on full frame blurs 18.5 px per dioptre at the model's width, where training
-ends at 14. The network is adapted to some rendered sweeps of it; its error against the truth,
-which fine-tuning never sees, is taken on these and on sweeps of other scenes.
+Each camera sweeps twelve procedural scenes that no training sees: six hand-held frames of
+640x480, planes even in dioptres between the tenth and the ninetieth percentile of the scene's
+depth. The network is adapted to the first four as `edgedepth finetune` does, by default; its
+error against the truth, which fine-tuning never sees, is taken on these and on the other eight.
+The interval is a bootstrap over those eight. A few minutes a camera on two cores.
 """
 
 from __future__ import annotations
@@ -27,26 +29,51 @@ from edgedepth.capture.sweep import read_sweep
 from edgedepth.data.sources import EVALUATION_SEED, open_source
 from edgedepth.data.sweep_writer import (
     VIEW_LIMITS,
+    CameraPreset,
     SweepOptions,
     parse_camera,
     render_sweep,
     write_sweep,
 )
 from edgedepth.learn.adapt import starting_run, starting_spec
+from edgedepth.learn.aperture import frame_weights, mean_errors
 from edgedepth.learn.finetune import PHASES, FinetuneConfig, answer, finetune_phase
 from edgedepth.learn.material import Material, prepare
+from edgedepth.learn.rehearsal import rehearse
 from edgedepth.models.presets import make_network
 from edgedepth.preprocess import ModelInputs
 from edgedepth.rundir import RunDirectory
 from edgedepth.spec import ModelSpec
 
-CAMERA = parse_camera("50,1.2,36")
 SIZE = (480, 640)
 FRAMES = 6
-WIDEST_SPAN = 1.2
-"""Dioptres: beyond it this lens shows nothing but blur between its planes."""
+SHAKE_PX = 2.0
+FIRST_SCENE = EVALUATION_SEED + 700
+BOOTSTRAPS = 2000
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class OddCamera:
+    """A camera unlike those in training.
+
+    Attributes:
+        lens: focal length, f-number, sensor width.
+        noise: spread of its read noise, of full scale.
+        odd: what lies outside the training range.
+    """
+
+    lens: CameraPreset
+    noise: float
+    odd: str
+
+
+CAMERAS = {
+    "dim": OddCamera(parse_camera("6.81,1.85,9.8"), 0.06, "noise 6 %; training ends at 3 %"),
+    "weak": OddCamera(parse_camera("2.5,2.0,5.0"), 0.004, "0.2 px/D; training begins at 0.25"),
+    "large": OddCamera(parse_camera("50,1.2,36"), 0.004, "18.5 px/D; training ends at 14"),
+}
 
 
 @dataclass(frozen=True)
@@ -72,22 +99,22 @@ class Sample:
         return float(np.nanmean(np.abs(dioptres - self.truth)))
 
 
-def render(index: int, folder: Path) -> None:
+def render(camera: OddCamera, index: int, folder: Path) -> None:
     """Write a hand-held sweep that spans what the scene holds."""
-    source, seed = open_source("procedural"), EVALUATION_SEED - 100 - index
-    view = float(np.clip(CAMERA.sensor_width_mm / CAMERA.focal_length_mm / 2, *VIEW_LIMITS))
+    source, seed, lens = open_source("procedural"), FIRST_SCENE + index, camera.lens
+    view = float(np.clip(lens.sensor_width_mm / lens.focal_length_mm / 2, *VIEW_LIMITS))
     small = source.scene(seed, (60, 80), view)
     low, high = np.quantile(1 / small.depth_m[small.valid], [0.1, 0.9])
-    high = max(high, low + 0.3)
-    planes = np.linspace(high, max(low, 0.1, high - WIDEST_SPAN), FRAMES)
-    options = SweepOptions(tuple(float(p) for p in planes), SIZE, shake_px=2, seed=index)
-    write_sweep(render_sweep(source, seed, CAMERA, options), folder)
+    planes = np.linspace(max(high, low + 0.3), max(low, 0.1), FRAMES)
+    focus = tuple(float(p) for p in planes)
+    options = SweepOptions(focus, SIZE, shake_px=SHAKE_PX, noise=camera.noise, seed=index)
+    write_sweep(render_sweep(source, seed, lens, options), folder)
 
 
-def load(folder: Path, spec: ModelSpec, fitted: bool) -> Sample:
+def load(folder: Path, spec: ModelSpec, fitted: bool, threads: int = 2) -> Sample:
     """Read a sweep as the command does."""
     sweep, shape = read_sweep(folder), (spec.width, spec.height)
-    stack = register_sweep(sweep, (spec.height, spec.width)).stack
+    stack = register_sweep(sweep, (spec.height, spec.width), threads=threads).stack
     depth = cv2.imread(str(folder / "truth" / "truth_depth_mm.png"), cv2.IMREAD_UNCHANGED)
     depth = cv2.resize(depth, shape, interpolation=cv2.INTER_NEAREST).astype(np.float32) / 1000
     truth = np.where(depth > 0, 1 / np.maximum(depth, 0.05), np.nan).astype(np.float32)
@@ -97,7 +124,7 @@ def load(folder: Path, spec: ModelSpec, fitted: bool) -> Sample:
     )
     classical = 1 / depth_from_focus(frames, stack.focus_dioptres, valid)[0]
     return Sample(
-        prepare(sweep, spec) if fitted else None,
+        prepare(sweep, spec, threads) if fitted else None,
         model_stack(stack, spec),
         truth,
         cv2.resize(classical, shape),
@@ -114,11 +141,30 @@ def answers(
     return [s.inputs.sweep.dioptres(answer(network, s.inputs)["inverse_depth"]) for s in samples]
 
 
-def row(samples: list[Sample], maps: list[Floats]) -> tuple[float, float]:
-    """Mean error over the sweeps that were fitted, and over the others."""
-    errors = np.array([s.error(m) for s, m in zip(samples, maps, strict=True)])
-    fitted = np.array([s.material is not None for s in samples])
-    return float(errors[fitted].mean()), float(errors[~fitted].mean())
+def errors(samples: list[Sample], maps: list[Floats]) -> NDArray[np.float64]:
+    """(S,) mean absolute errors."""
+    return np.array([s.error(m) for s, m in zip(samples, maps, strict=True)])
+
+
+def change(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Change of the mean error in per cent, and its 95 % interval over scenes."""
+    rng = np.random.default_rng(0)
+    picks = rng.integers(0, len(before), (BOOTSTRAPS, len(before)))
+    ratios = after[picks].sum(1) / before[picks].sum(1)
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    return tuple(100 * (float(r) - 1) for r in (after.sum() / before.sum(), low, high))  # type: ignore[return-value]
+
+
+def true_errors(samples: list[Sample], first: list[Floats]) -> tuple[float, float]:
+    """(fitted, held-out) re-rendering errors of the true depth."""
+    fitted = [(s, f) for s, f in zip(samples, first, strict=True) if s.material is not None]
+    material = [s.material for s, _ in fitted if s.material is not None]
+    at_first = [s.inputs.sweep.position(f) for s, f in fitted]
+    counts = [frame_weights(m, f) for m, f in zip(material, at_first, strict=True)]
+    truths = [
+        s.inputs.sweep.position(np.where(np.isfinite(s.truth), s.truth, f)) for s, f in fitted
+    ]
+    return mean_errors(material, counts, truths)
 
 
 def panel(sample: Sample, maps: tuple[Floats, ...]) -> NDArray[np.uint8]:
@@ -129,51 +175,104 @@ def panel(sample: Sample, maps: tuple[Floats, ...]) -> NDArray[np.uint8]:
     return np.hstack([sample.picture[..., ::-1], *shown])
 
 
-def measure(run: RunDirectory, config: FinetuneConfig, root: Path, sweeps: int, fit: int) -> None:
-    """Print the table and leave pictures of each sweep in ``root``."""
-    spec = starting_spec(run)
-    samples = []
+def line(name: str, found: NDArray[np.float64], fit: int) -> None:
+    """A row of the table."""
+    print(f"{name:<22} {found[:fit].mean():>8.3f} {found[fit:].mean():>8.3f}", flush=True)
+
+
+def samples_of(
+    camera: OddCamera, spec: ModelSpec, root: Path, sweeps: int, fit: int, threads: int
+) -> list[Sample]:
+    """Render what is missing and read it."""
+    root.mkdir(parents=True, exist_ok=True)
+    found = []
     for index in range(sweeps):
-        folder = root / f"sweep{index}"
+        folder = root / f"sweep{index:02d}"
         if not folder.exists():
-            render(index, folder)
-        samples.append(load(folder, spec, index < fit))
+            render(camera, index, folder)
+        found.append(load(folder, spec, index < fit, threads))
+    return found
+
+
+def measure(
+    name: str,
+    run: RunDirectory,
+    phases: list[str],
+    config: FinetuneConfig,
+    root: Path,
+    sweeps: int,
+    fit: int,
+    threads: int,
+) -> None:
+    """Print a camera's table and leave pictures of each sweep in ``root``."""
+    camera, spec, start = CAMERAS[name], starting_spec(run), time.perf_counter()
+    samples = samples_of(camera, spec, root, sweeps, fit, threads)
     material = [s.material for s in samples if s.material is not None]
+    size = config.height, config.width
+    rehearsal = None
+    if config.stacks:
+        rehearsal = rehearse(material, spec, config.stacks, size, config.seed, threads)
+    print(f"{name}: {camera.odd}; {config}; {time.perf_counter() - start:.0f} s to render and read")
     print(f"{'MAE, dioptres':<22} {'fitted':>8} {'others':>8}")
-    fitted, others = row(samples, [s.classical for s in samples])
-    print(f"{'classical':<22} {fitted:>8.4f} {others:>8.4f}")
-    for phase in PHASES:
-        before = answers(samples, spec, phase, run.load_weights(phase))
+    line("classical", errors(samples, [s.classical for s in samples]), fit)
+    for phase in phases:
+        maps = answers(samples, spec, phase, run.load_weights(phase))
+        before = errors(samples, maps)
         start = time.perf_counter()
-        outcome = finetune_phase(run, phase, material, spec, config)
+        outcome = finetune_phase(run, phase, material, rehearsal, spec, config)
         seconds = time.perf_counter() - start
-        after = answers(samples, spec, phase, outcome.weights)
-        for name, maps in (("before", before), ("after", after)):
-            fitted, others = row(samples, maps)
-            print(f"{phase + ', ' + name:<22} {fitted:>8.4f} {others:>8.4f}")
-        held = outcome.held_out
-        print(
-            f"  held-out re-rendering {held[0]:.4f} -> {held[1]:.4f}, {seconds:.0f} s", flush=True
-        )
+        adapted = answers(samples, spec, phase, outcome.weights)
+        after = errors(samples, adapted)
+        line(f"{phase}, before", before, fit)
+        line(f"{phase}, after", after, fit)
+        for label, part in (("fitted", slice(0, fit)), ("others", slice(fit, None))):
+            if len(before[part]):
+                whole, low, high = change(before[part], after[part])
+                print(f"  {label}: {whole:+.1f} % ({low:+.1f} to {high:+.1f})")
+        print(f"  {outcome.told()}; kept {outcome.better}; {seconds:.0f} s")
+        fitted, held = true_errors(samples, maps)
+        print(f"  of the true depth: fitted {fitted:.4f}, held out {held:.4f}", flush=True)
         for index, sample in enumerate(samples):
-            shown = panel(sample, (before[index], after[index], sample.truth))
-            cv2.imwrite(str(root / f"{phase}{index}.jpg"), shown, [cv2.IMWRITE_JPEG_QUALITY, 90])
+            shown = panel(sample, (maps[index], adapted[index], sample.truth))
+            cv2.imwrite(str(root / f"{phase}{index:02d}.png"), shown)
 
 
 def main() -> None:
     """Measure, with the defaults of ``edgedepth finetune``."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("cameras", nargs="*", default=["dim"], help=", ".join(CAMERAS))
     parser.add_argument("--start", type=Path)
+    parser.add_argument("--phases", default="float", help="float, qat or float,qat")
     parser.add_argument("--steps", type=int, default=FinetuneConfig.steps)
-    parser.add_argument("--sweeps", type=int, default=8)
-    parser.add_argument("--fit", type=int, default=5, help="how many of them are fitted")
+    parser.add_argument("--learning-rate", type=float, default=FinetuneConfig.learning_rate)
+    parser.add_argument("--stacks", type=int, default=FinetuneConfig.stacks, help="rehearsed")
+    parser.add_argument("--aperture", type=float, default=FinetuneConfig.aperture)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sweeps", type=int, default=12)
+    parser.add_argument("--fit", type=int, default=4, help="how many of them are fitted")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="folder for the sweeps and the pictures")
     given = parser.parse_args()
+    config = FinetuneConfig(
+        steps=given.steps,
+        learning_rate=given.learning_rate,
+        stacks=given.stacks,
+        aperture=given.aperture,
+        seed=given.seed,
+    )
+    cv2.setNumThreads(given.threads)
     with tempfile.TemporaryDirectory() as folder:
-        root = given.keep or Path(folder)
-        root.mkdir(exist_ok=True)
-        config = FinetuneConfig(steps=given.steps)
-        measure(starting_run(given.start), config, root, given.sweeps, given.fit)
+        for name in given.cameras:
+            measure(
+                name,
+                starting_run(given.start),
+                given.phases.split(","),
+                config,
+                (given.keep or Path(folder)) / name,
+                given.sweeps,
+                given.fit,
+                given.threads,
+            )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from edgedepth.errors import UserError
 from edgedepth.learn import adapt as adapting
 from edgedepth.learn.adapt import adapt, starting_run, starting_spec
 from edgedepth.learn.finetune import FinetuneConfig, Outcome
-from edgedepth.learn.material import LEAST_FRAMES, one_camera, prepare
+from edgedepth.learn.material import LEAST_FRAMES, Material, one_camera, prepare
+from edgedepth.learn.noise import LEAST, noise_level
+from edgedepth.learn.rehearsal import AROUND, rehearse
 from edgedepth.learn.render_tf import dissimilarity, render, smoothness
 from edgedepth.models.backend import tf
 from edgedepth.models.layers import Mode
@@ -111,6 +113,7 @@ def test_the_held_out_frame_is_not_seen(start: Path) -> None:
     assert found.focus.min() < found.held_focus < found.focus.max()
     assert found.pictures.shape[1:3] == (120 * found.scale, 160 * found.scale)
     assert found.scale > 1
+    assert found.cue_coc == pytest.approx(found.k * found.inputs.fit.cue_scale / found.scale)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,52 @@ def test_two_cameras(tmp_path: Path) -> None:
         one_camera(sweeps)
 
 
+@pytest.mark.parametrize("spread", [0.01, 0.03, 0.08])
+def test_noise_is_told_from_texture(spread: float) -> None:
+    rng = np.random.default_rng(1)
+    picture = np.full((240, 320, 3), 0.5, np.float32)
+    picture[:, 160:] = rng.uniform(0.2, 0.8, (240, 160, 3))
+    picture += rng.normal(0, spread, picture.shape)
+    assert noise_level((picture.clip(0, 1) * 255).astype(np.uint8)) == pytest.approx(
+        spread, rel=0.2
+    )
+
+
+def test_a_burnt_out_picture_has_no_noise_to_measure() -> None:
+    assert noise_level(np.full((64, 64, 3), 255, np.uint8)) == LEAST
+
+
+@pytest.fixture(scope="module")
+def desk(start: Path) -> Material:
+    spec = replace(starting_spec(RunDirectory(start)), height=120, width=160)
+    return prepare(read_sweep(DESK), spec)
+
+
+def test_rehearsed_stacks_are_this_cameras(start: Path, desk: Material) -> None:
+    spec = replace(starting_spec(RunDirectory(start)), height=32, width=48)
+    found = rehearse([desk], spec, 8, (32, 48), threads=1)
+    assert (len(found.stacks), len(found.held_out)) == (7, 1)
+    for stack in (*found.stacks, *found.held_out):
+        assert 1 / AROUND <= stack.cue_coc / desk.cue_coc <= AROUND
+        assert stack.rgb.shape == (6, 32, 48, 3)
+    batch = found.batch(3, spec, np.random.default_rng(0))
+    assert batch.frames.shape == (3, 6, 32, 48, spec.channels)
+    assert batch.valid.mean() > 0.5
+    again = rehearse([desk], spec, 8, (32, 48), threads=2)
+    np.testing.assert_array_equal(again.stacks[4].rgb, found.stacks[4].rgb)
+
+
+def test_noise_reaches_the_rehearsed_stacks(start: Path, desk: Material) -> None:
+    spec = replace(starting_spec(RunDirectory(start)), height=32, width=48)
+    quiet, loud = (
+        rehearse([replace(desk, noise=noise)], spec, 2, (32, 48), threads=1).held_out[0]
+        for noise in (0.001, 0.2)
+    )
+    assert quiet.energy is not None
+    assert loud.energy is not None
+    assert loud.energy[..., 0].mean() > 2 * quiet.energy[..., 0].mean()
+
+
 def outcome(phase: str, after: float) -> Outcome:
     weights = {"w": np.ones(1, np.float32)}
     return Outcome(phase, weights, (0.2, 0.1), (0.2, after))
@@ -159,6 +208,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> None:
         name, focus, held_focus = "desk", np.zeros(5), 1.0
 
     monkeypatch.setattr(adapting, "prepare", lambda *_: Ready())
+    monkeypatch.setattr(adapting, "_rehearsal", lambda *_: None)
 
 
 @pytest.mark.usefixtures("prepared")
@@ -169,6 +219,14 @@ def test_what_does_not_help_is_not_written(
     with pytest.raises(UserError, match=r"did not help.*nothing is written"):
         adapt(RunDirectory(start), [read_sweep(DESK)], tmp_path / "run", FinetuneConfig())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_worse_on_rehearsed_stacks_is_not_better() -> None:
+    explained = outcome("float", 0.19)
+    assert explained.better
+    assert not replace(explained, rehearsed=(0.2, 0.21)).better
+    assert replace(explained, rehearsed=(0.2, 0.19)).better
+    assert not replace(outcome("float", 0.21), rehearsed=(0.2, 0.19)).better
 
 
 @pytest.mark.usefixtures("prepared")
@@ -208,7 +266,8 @@ def test_the_real_command_keeps_the_better_or_nothing(
     edgedepth: Edgedepth, tmp_path: Path, start: Path
 ) -> None:
     run = tmp_path / "run"
-    done = edgedepth("finetune", DESK, "--start", start, "--run-dir", run, "--steps", "6", "--json")
+    few = ("--steps", "6", "--stacks", "8")
+    done = edgedepth("finetune", DESK, "--start", start, "--run-dir", run, *few, "--json")
     if done.returncode:
         assert done.returncode == 1
         assert "did not help" in done.stderr.splitlines()[-1]
@@ -217,7 +276,9 @@ def test_the_real_command_keeps_the_better_or_nothing(
     record = json.loads(done.stdout)
     assert any(phase["kept"] for phase in record.values())
     for phase in record.values():
-        assert phase["kept"] == (phase["held_out_after"] < phase["held_out_before"])
+        explained = phase["held_out_after"] < phase["held_out_before"]
+        measured = phase["rehearsed_after"] <= phase["rehearsed_before"]
+        assert phase["kept"] == (explained and measured)
     assert RunDirectory(run).summary()["finetuned"] == record
 
 
