@@ -61,6 +61,39 @@ def test_folding_changes_nothing_and_unrolling_equals_the_batch(presets, preset)
         np.testing.assert_allclose(value, batch[name], atol=2e-5)
 
 
+def test_mobile_begins_with_the_depth_that_its_last_frame_carries(presets):
+    from edgedepth.models.layers import Mode
+    from edgedepth.models.mobile import DEPTH
+
+    network = presets.make_network(small_spec(presets, "mobile"), Mode.FLOAT)
+    frames, focus, optics = stack_for(network.spec)
+    answer = network.forward(frames, focus, optics)["inverse_depth"][0, ..., 0].numpy()
+    apart = np.abs(answer - frames[0, -1, ..., DEPTH])
+    assert apart.mean() < 0.05
+    assert np.abs(answer - frames[0, 0, ..., DEPTH]).mean() > 0.2
+
+
+def test_layers_that_only_move_numbers_stay_sparse(presets):
+    from edgedepth.models.layers import Mode
+
+    networks = [
+        presets.make_network(small_spec(presets, "mobile"), mode)
+        for mode in (Mode.FLOAT, Mode.FOLDED, Mode.QUANTIZED)
+    ]
+    enliven(networks[0])
+    found = 0
+    for network in networks[1:]:
+        network.copy_folded(networks[0])
+        for layer in network.kernels():
+            if layer.pattern is None:
+                continue
+            kernel, _ = layer.folded()
+            assert np.mean(kernel != 0) < 0.2
+            assert np.array_equal(kernel != 0, layer.pattern != 0)
+            found += 1
+    assert found == 8
+
+
 @pytest.mark.parametrize("quantized", [False, True])
 def test_streaming_equals_unrolled(presets, quantized):
     from edgedepth.models.layers import Mode

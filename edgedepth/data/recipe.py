@@ -47,6 +47,8 @@ class Recipe:
             depends on the pixels' pitch alone; so a range of K stands for lenses and for crops.
         max_coc_px: scenes are moved away until their dioptre range blurs no more than this.
         rescale_share, rescale_log: real scenes given another size, by exp of this range.
+        far_share, far_log: scenes moved away, by exp of this range: rooms are larger than what
+            the sources mostly show, and at little blur it is for the sources to say how large.
         valid_share: least part of a crop that must have depth.
         permute_share: colour channels are swapped.
         gain, colour_gain: brightness and per-channel gain.
@@ -65,6 +67,8 @@ class Recipe:
     max_coc_px: float = 40.0
     rescale_share: float = 0.5
     rescale_log: tuple[float, float] = (-0.8, 0.7)
+    far_share: float = 0.3
+    far_log: tuple[float, float] = (0.2, 1.4)
     valid_share: float = 0.25
     permute_share: float = 0.3
     gain: tuple[float, float] = (0.6, 1.3)
@@ -154,6 +158,8 @@ def random_stack(
     rescalable = not real or rng.random() < recipe.rescale_share
     if real and rescalable:
         depth = depth * np.float32(math.exp(rng.uniform(*recipe.rescale_log)))
+    if recipe.far_share and rng.random() < recipe.far_share:
+        depth = depth * np.float32(math.exp(rng.uniform(*recipe.far_log)))
     depth = _within_blur(depth, valid, k, recipe.max_coc_px)
     planes = draw_planes(recipe.planes, rng, 1 / depth[valid], recipe.frames, k, rescalable)
     depth = np.clip(depth * np.float32(planes.depth_factor), NEAREST_M, FARTHEST_M)

@@ -138,6 +138,8 @@ class Kernel(keras.layers.Layer):
 
     channel_axis: int = -1
     weight_axis: int | None = -1
+    pattern: np.ndarray | None = None
+    """Of the kernel's shape: 0 where a weight is and stays 0."""
 
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
         raise NotImplementedError
@@ -161,6 +163,8 @@ class Kernel(keras.layers.Layer):
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         kernel = self.kernel
+        if self.pattern is not None:
+            kernel = kernel * self.pattern
         if self.mode is Mode.QUANTIZED:
             kernel = self.weight_quant(kernel, training)
         y = self.linear(x, kernel)
@@ -177,6 +181,8 @@ class Kernel(keras.layers.Layer):
     def folded(self) -> tuple[np.ndarray, np.ndarray | None]:
         """(kernel, bias) with the batch norm's running statistics folded in."""
         kernel = self.kernel.numpy()
+        if self.pattern is not None:
+            kernel = kernel * self.pattern
         if not self.use_norm:
             return kernel, (self.bias.numpy() if self.use_bias else None)
         norm = self.norm

@@ -160,43 +160,61 @@ class MobileNetwork(FocalNetwork):
             mode, PACK**2, 1, norm=False, activation=tf.sigmoid, before=SCORE, out=SIGMOID
         )
         self.build()
+        moves = self._moves()
+        for layer, kernel in moves.items():
+            layer.pattern = (kernel != 0).astype(np.float32)
         if mode is Mode.FLOAT:
-            self._start_classical()
+            self._start_classical(moves)
 
-    def _start_classical(self) -> None:
+    def _moves(self) -> dict[Conv, np.ndarray]:
+        """Layers that bring numbers to their places, and the kernels they begin with.
+
+        What is 0 in these stays so: they stand for slices and sums, which convolutions make
+        faster than TFLite's own operators do.
+        """
+        fine, halves, means = PACK**2, HALVES**2, HALVES**2 * HEADS
+        within = _half_of_fine()
+        scores = np.zeros((halves * C2, means), np.float32)
+        base = np.zeros((means + self.answers.filters, fine), np.float32)
+        difference = np.zeros((means + self.answers.filters, MIXED), np.float32)
+        base[means : means + fine] = np.eye(fine)
+        for half in range(halves):
+            for source in range(HEADS + 1):
+                mean = source < HEADS
+                column = half * HEADS + source if mean else means + half
+                difference[column if mean else means + fine + half, column] = 1
+                difference[means : means + fine, column] = -within[:, half] / halves
+                if mean:
+                    scores[half * C2 + source, column] = 2
+        return {
+            self.answers: _answers_kernel(self.spec.channels),
+            self.scores2: scores[None, None],
+            self.base: base[None, None],
+            self.difference: difference[None, None],
+        }
+
+    def _start_classical(self, moves: dict[Conv, np.ndarray]) -> None:
         """Begin with the classical answer: gates are the evidence, depth is depth so far."""
-        front, scores = self.front.kernel.numpy(), np.zeros(self.scores2.kernel.shape, np.float32)
+        for layer, kernel in moves.items():
+            layer.load(kernel, np.zeros(layer.filters))
+        self.scores2.bias.assign(np.full(self.scores2.filters, -EVIDENCE_LIMIT))
+        front = self.front.kernel.numpy()
         front[..., :HEADS] = 0
         for head in range(HEADS):
             front[:, :, 3 + head, head] = EVIDENCE_LIMIT / HALVES**2
-            for half in range(HALVES**2):
-                scores[0, 0, half * C2 + head, half * HEADS + head] = 2
         self.front.load(front, np.zeros(C2))
-        self.scores2.load(scores, np.full(HALVES**2 * HEADS, -EVIDENCE_LIMIT))
         for layer in (self.scores4, self.scores8, self.mix):
             layer.kernel.assign(layer.kernel * 0.005)
-        self.answers.load(_answers_kernel(self.spec.channels), np.zeros(self.answers.filters))
-        fine, halves = np.eye(PACK**2, dtype=np.float32), _half_of_fine()
-        means = HALVES**2 * HEADS
-        base = np.zeros(self.base.kernel.shape[2:], np.float32)
-        base[means : means + PACK**2] = fine
-        self.base.load(base[None, None], np.zeros(PACK**2))
-        difference = np.zeros(self.difference.kernel.shape[2:], np.float32)
-        for half in range(HALVES**2):
-            for source in range(HEADS + 1):
-                column = half * HEADS + source if source < HEADS else means + half
-                row = column if source < HEADS else means + PACK**2 + half
-                difference[row, column] += 1
-                difference[means : means + PACK**2, column] -= halves[:, half] / HALVES**2
+        differences = HALVES**2 * (HEADS + 1)
         constant = np.zeros(MIXED)
-        constant[HALVES**2 * (HEADS + 1) :] = 1
-        self.difference.load(difference[None, None], constant)
-        blend = self.blend.kernel.numpy()[0, 0]
-        blend[: HALVES**2 * (HEADS + 1)] = 0
-        for half in range(HALVES**2):
-            blend[half * HEADS : (half + 1) * HEADS] = halves[:, half]
-            blend[means + half] = halves[:, half]
-        self.blend.load(blend[None, None], None)
+        constant[differences:] = 1
+        self.difference.bias.assign(constant)
+        blend = self.blend.kernel.numpy()
+        blend[0, 0, :differences] = 0
+        for half, inside in enumerate(_half_of_fine().T):
+            blend[0, 0, half * HEADS : (half + 1) * HEADS] = inside
+            blend[0, 0, HALVES**2 * HEADS + half] = inside
+        self.blend.load(blend, None)
 
     def state_spec(self) -> dict[str, StateTensor]:
         h, w = self.spec.height, self.spec.width

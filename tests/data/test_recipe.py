@@ -67,6 +67,17 @@ def test_shapes_types_and_ranges(sources: list[Source]) -> None:
     assert max(factors) > 12
 
 
+def test_scenes_are_moved_away(sources: list[Source]) -> None:
+    blind = PlaneRecipe(blind_share=1.0)
+    near = dataclasses.replace(SMALL, planes=blind, far_share=0.0)
+    far = dataclasses.replace(near, far_share=1.0)
+    depths = [
+        [np.median(random_stack(recipe, seed, sources).depth_m) for seed in range(12)]
+        for recipe in (near, far)
+    ]
+    assert np.median(depths[1]) > 1.3 * np.median(depths[0])
+
+
 def test_the_planes_leave_few_pixels_outside(sources: list[Source]) -> None:
     beyond, nearer = [], []
     for seed in range(60):
