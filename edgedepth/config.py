@@ -24,6 +24,7 @@ class TrainConfig:
         data: SOURCE texts; hold_out: patterns of scene names kept for validation.
         renderer: lens model of the training stacks.
         float_steps, qat_steps: steps of the two phases.
+        frozen_share: part of the float phase, its end, in which batch norms keep their statistics.
         learning_rate, qat_learning_rate: peaks of the cosine schedules.
         batch: how batches are drawn from the pool.
         pool_start, pool_size: rendered stacks at the first step and at most; the pool grows
@@ -46,6 +47,7 @@ class TrainConfig:
     recipe: Recipe = field(default_factory=Recipe)
     float_steps: int = 20000
     qat_steps: int = 3000
+    frozen_share: float = 0.25
     learning_rate: float = 2e-3
     qat_learning_rate: float = 3e-4
     weight_decay: float = 1e-4

@@ -44,8 +44,6 @@ WARMUP_STEPS = 100
 GRADIENT_NORM = 2.0
 EMA_MOMENTUM = 0.998
 CALIBRATION_BATCHES = 8
-SETTLING_BATCHES = 200
-"""Batches from which averaged weights get their batch norms' statistics."""
 LOG_EVERY = 20
 
 Say = Callable[[str], None]
@@ -202,6 +200,8 @@ class Trainer:
         step = self._restore(phase, network, optimizer, first)
         if step == first and phase == "qat":
             self._calibrate(network, first)
+        freeze_at = last - int(self.config.frozen_share * (last - first))
+        freeze_norms(network, step > freeze_at)
         update = make_update(network, optimizer, self.team, teacher)
         bar = tqdm(
             total=last - first,
@@ -214,6 +214,8 @@ class Trainer:
         stepped, waited = self.stepped_s, self.pool.waited_s
         try:
             for drawn in batches(step, self.config.batch, self.pool, self.spec, last):
+                if step == freeze_at and freeze_norms(network, True):
+                    update = make_update(network, optimizer, self.team, teacher)
                 optimizer.learning_rate = learning_rate(step - first, last - first, peak_rate)
                 started = time.monotonic()
                 losses.append(update([tensors(batch) for batch in drawn]))
@@ -244,8 +246,6 @@ class Trainer:
         finally:
             bar.close()
         optimizer.finalize_variable_values(variables)
-        optimizer.learning_rate = 0
-        self._settle_norms(network, first, lambda drawn: update([tensors(b) for b in drawn]))
         weights = network.weights()
         if self.team.chief:
             write_arrays(self.run.weights_path(phase), weights)
@@ -281,32 +281,6 @@ class Trainer:
         self.say(
             f"\n{phase} step {step}: MAE {row['mae_dioptres']:.3f} D, delta1 {row['delta1']:.3f}"
         )
-
-    def _settle_norms(
-        self, network: FocalNetwork, step: int, look: Callable[[list[Batch]], Any]
-    ) -> None:
-        """Give batch norms the statistics of the weights as they are (Wu & Johnson 2021).
-
-        The moving ones follow the last few batches only, and of weights before their average.
-
-        Args:
-            look: shows the network a step's batches without changing its weights.
-        """
-        moving = [
-            statistic
-            for kernel in network.kernels()
-            if kernel.use_norm
-            for statistic in (kernel.norm.moving_mean, kernel.norm.moving_variance)
-        ]
-        if not moving:
-            return
-        total = [np.zeros(v.shape) for v in moving]
-        until = step + SETTLING_BATCHES
-        for drawn in batches(step, self.config.batch, self.pool, self.spec, until):
-            look(drawn)
-            total = [t + v.numpy() for t, v in zip(total, moving, strict=True)]
-        for value, variable in zip(total, moving, strict=True):
-            variable.assign(value / SETTLING_BATCHES)
 
     def _calibrate(self, network: FocalNetwork, step: int) -> None:
         """Start the activation ranges at what a few batches show."""
@@ -377,6 +351,19 @@ def coloured(depth_m: np.ndarray, truth_m: np.ndarray) -> np.ndarray:
     level = np.nan_to_num(np.clip(level, 0, 1))
     bgr = cv2.applyColorMap((level * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
     return bgr[..., ::-1]
+
+
+def freeze_norms(network: FocalNetwork, frozen: bool) -> bool:
+    """Whether batch norms use their moving statistics while the network learns; returns whether
+    there are any.
+
+    A batch is normalised by its own statistics, which differ with its number of frames and with
+    its cameras; a network that is only trained so answers otherwise once they are fixed.
+    """
+    kernels = [kernel for kernel in network.kernels() if kernel.use_norm]
+    for kernel in kernels:
+        kernel.frozen_norm = frozen
+    return bool(kernels)
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:

@@ -138,6 +138,7 @@ class Kernel(keras.layers.Layer):
 
     channel_axis: int = -1
     weight_axis: int | None = -1
+    frozen_norm: bool = False
     pattern: np.ndarray | None = None
     """Of the kernel's shape: 0 where a weight is and stays 0."""
 
@@ -169,7 +170,7 @@ class Kernel(keras.layers.Layer):
             kernel = self.weight_quant(kernel, training)
         y = self.linear(x, kernel)
         if self.use_norm:
-            y = self.norm(y, training=training)
+            y = self.norm(y, training=training and not self.frozen_norm)
         elif self.use_bias:
             y = y + self.bias
         if self.before is not None:
