@@ -41,13 +41,6 @@ if TYPE_CHECKING:
     show_default=True,
     help="At the start; it falls to a tenth.",
 )
-@click.option(
-    "--stacks",
-    type=click.IntRange(0),
-    default=120,
-    show_default=True,
-    help="To rehearse: rendered as this camera takes them; 0 for the photos alone.",
-)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the errors as JSON.")
@@ -60,7 +53,6 @@ def finetune(
     sensor_width_mm: float | None,
     steps: int,
     learning_rate: float,
-    stacks: int,
     seed: int,
     threads: int,
     as_json: bool,
@@ -68,9 +60,9 @@ def finetune(
     """Adapt a trained network to a camera or a kind of scene, without depth truth.
 
     SWEEPS are folders of photos by one camera with focus distances. The network's depth is
-    re-rendered at every focus distance and compared with the photos; beside them the network
-    learns from scenes rendered as this camera takes them. One photo of each sweep is held out:
-    where the outcome does not explain those better, it is not kept.
+    re-rendered at every focus distance and compared with the photos. One photo of each sweep
+    is held out: where the outcome does not explain those better, or measures scenes rendered
+    as this camera takes them worse, it is not kept.
 
     \b
     edgedepth finetune sweep1/ sweep2/ sweep3/ --run-dir runs/mine
@@ -92,7 +84,7 @@ def finetune(
     check_target(run_dir)
     begin = starting_run(start)
     read = [_read(folder, focus_from, sensor_width_mm, profile) for folder in sweeps]
-    config = FinetuneConfig(steps=steps, learning_rate=learning_rate, stacks=stacks, seed=seed)
+    config = FinetuneConfig(steps=steps, learning_rate=learning_rate, seed=seed)
     say = (lambda _: None) if as_json else click.echo
     outcomes = adapt(begin, read, run_dir, config, threads, say)
     if as_json:

@@ -11,9 +11,9 @@ from edgedepth.capture.sweep import Sweep
 from edgedepth.cards import SHIPPED
 from edgedepth.errors import UserError
 from edgedepth.folders import new_folder
+from edgedepth.learn.exam import exam
 from edgedepth.learn.finetune import PHASES, FinetuneConfig, Outcome, finetune_phase
-from edgedepth.learn.material import Material, one_camera, prepare
-from edgedepth.learn.rehearsal import Rehearsal, rehearse
+from edgedepth.learn.material import one_camera, prepare
 from edgedepth.models.checkpoint import DEFAULT_SIZE
 from edgedepth.models.presets import preset_spec
 from edgedepth.rundir import RunDirectory, write_arrays
@@ -83,8 +83,8 @@ def adapt(
             f"{material[-1].name}: {len(material[-1].focus)} frames to fit, "
             f"one held out ({material[-1].held_focus:.2f} D)"
         )
-    rehearsal = _rehearsal(material, spec, config, threads, say)
-    outcomes = [finetune_phase(start, p, material, rehearsal, spec, config) for p in PHASES]
+    stacks = exam(material, spec, config.exam_stacks, config.seed, threads)
+    outcomes = [finetune_phase(start, p, material, stacks, spec, config) for p in PHASES]
     if not any(o.better for o in outcomes):
         said = ", ".join(f"{o.phase}: {o.told()}" for o in outcomes)
         raise UserError(
@@ -93,20 +93,6 @@ def adapt(
         )
     write_run(start, target, outcomes, [m.name for m in material])
     return outcomes
-
-
-def _rehearsal(
-    material: Sequence[Material], spec: ModelSpec, config: FinetuneConfig, threads: int, say: Say
-) -> Rehearsal | None:
-    if not config.stacks:
-        return None
-    say(
-        f"rendering {config.stacks} stacks as this camera takes them: "
-        f"{material[0].cue_coc / material[0].inputs.fit.cue_scale:.2f} px per dioptre, "
-        f"noise {100 * material[0].noise:.1f} %"
-    )
-    size = config.height, config.width
-    return rehearse(material, spec, config.stacks, size, config.seed, threads)
 
 
 def starting_spec(run: RunDirectory, size: tuple[int, int] | None = None) -> ModelSpec:

@@ -44,6 +44,7 @@ class Material:
         inputs: the captured frames but the one held out, as the model takes them.
         focus: (N,) their focus in dioptres, in the same order.
         k, cue_coc: pixels per dioptre at the pictures' size and at the cue image's.
+        tan_half_width: tangent of half the view across the pictures' width.
         noise: spread of the pictures' noise at the cue image's size, of full scale.
         pictures: uint8 (N, r H, r W, 3), what re-rendering must match, r times the model's grid.
         masks: bool (N, r H, r W).
@@ -57,6 +58,7 @@ class Material:
     focus: NDArray[np.float32]
     k: float
     cue_coc: float
+    tan_half_width: float
     noise: float
     pictures: NDArray[np.uint8]
     masks: NDArray[np.bool_]
@@ -113,6 +115,7 @@ def prepare(sweep: Sweep, spec: ModelSpec, threads: int = 2) -> Material:
         kept.focus_dioptres,
         k,
         inputs.fit.cue_coc(stack.coc_px_per_dioptre),
+        _half_view(sweep),
         noise_level(registered.stack.reference.rgb),  # the others were resampled
         np.stack([s[0] for s in shown]),
         np.stack([s[1] for s in shown]),
@@ -135,6 +138,14 @@ def one_camera(sweeps: Sequence[Sweep]) -> None:
                 f"{different}",
                 "adapt a network to one camera at a time",
             )
+
+
+def _half_view(sweep: Sweep) -> float:
+    """Tangent of half the view across the model's width."""
+    camera = sweep.camera.camera
+    long_side = max(sweep.size_px)
+    across = camera.sensor_width_mm * long_side / camera.image_width_px
+    return across / camera.focal_length_mm / 2
 
 
 def _held_out(stack: FocalStack) -> int:

@@ -3,7 +3,7 @@
 python -m tests.learn.measure_finetune [dim|weak|large ...] [--keep DIR]
 
 Each camera sweeps twelve procedural scenes that no training sees: six hand-held frames of
-640x480, planes even in dioptres between the tenth and the ninetieth percentile of the scene's
+1280x960, planes even in dioptres between the tenth and the ninetieth percentile of the scene's
 depth. The network is adapted to the first four as `edgedepth finetune` does, by default; its
 error against the truth, which fine-tuning never sees, is taken on these and on the other eight.
 The interval is a bootstrap over those eight. A few minutes a camera on two cores.
@@ -36,16 +36,15 @@ from edgedepth.data.sweep_writer import (
     write_sweep,
 )
 from edgedepth.learn.adapt import starting_run, starting_spec
-from edgedepth.learn.aperture import frame_weights, mean_errors
+from edgedepth.learn.exam import exam
 from edgedepth.learn.finetune import PHASES, FinetuneConfig, answer, finetune_phase
 from edgedepth.learn.material import Material, prepare
-from edgedepth.learn.rehearsal import rehearse
 from edgedepth.models.presets import make_network
 from edgedepth.preprocess import ModelInputs
 from edgedepth.rundir import RunDirectory
 from edgedepth.spec import ModelSpec
 
-SIZE = (480, 640)
+SIZE = (960, 1280)
 FRAMES = 6
 SHAKE_PX = 2.0
 FIRST_SCENE = EVALUATION_SEED + 700
@@ -155,18 +154,6 @@ def change(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[flo
     return tuple(100 * (float(r) - 1) for r in (after.sum() / before.sum(), low, high))  # type: ignore[return-value]
 
 
-def true_errors(samples: list[Sample], first: list[Floats]) -> tuple[float, float]:
-    """(fitted, held-out) re-rendering errors of the true depth."""
-    fitted = [(s, f) for s, f in zip(samples, first, strict=True) if s.material is not None]
-    material = [s.material for s, _ in fitted if s.material is not None]
-    at_first = [s.inputs.sweep.position(f) for s, f in fitted]
-    counts = [frame_weights(m, f) for m, f in zip(material, at_first, strict=True)]
-    truths = [
-        s.inputs.sweep.position(np.where(np.isfinite(s.truth), s.truth, f)) for s, f in fitted
-    ]
-    return mean_errors(material, counts, truths)
-
-
 def panel(sample: Sample, maps: tuple[Floats, ...]) -> NDArray[np.uint8]:
     """The first frame, then depth maps in one scale of colours."""
     truth_m = np.where(np.isfinite(sample.truth), 1 / sample.truth, np.nan).astype(np.float32)
@@ -208,10 +195,7 @@ def measure(
     camera, spec, start = CAMERAS[name], starting_spec(run), time.perf_counter()
     samples = samples_of(camera, spec, root, sweeps, fit, threads)
     material = [s.material for s in samples if s.material is not None]
-    size = config.height, config.width
-    rehearsal = None
-    if config.stacks:
-        rehearsal = rehearse(material, spec, config.stacks, size, config.seed, threads)
+    stacks = exam(material, spec, config.exam_stacks, config.seed, threads)
     print(f"{name}: {camera.odd}; {config}; {time.perf_counter() - start:.0f} s to render and read")
     print(f"{'MAE, dioptres':<22} {'fitted':>8} {'others':>8}")
     line("classical", errors(samples, [s.classical for s in samples]), fit)
@@ -219,7 +203,7 @@ def measure(
         maps = answers(samples, spec, phase, run.load_weights(phase))
         before = errors(samples, maps)
         start = time.perf_counter()
-        outcome = finetune_phase(run, phase, material, rehearsal, spec, config)
+        outcome = finetune_phase(run, phase, material, stacks, spec, config)
         seconds = time.perf_counter() - start
         adapted = answers(samples, spec, phase, outcome.weights)
         after = errors(samples, adapted)
@@ -230,8 +214,6 @@ def measure(
                 whole, low, high = change(before[part], after[part])
                 print(f"  {label}: {whole:+.1f} % ({low:+.1f} to {high:+.1f})")
         print(f"  {outcome.told()}; kept {outcome.better}; {seconds:.0f} s")
-        fitted, held = true_errors(samples, maps)
-        print(f"  of the true depth: fitted {fitted:.4f}, held out {held:.4f}", flush=True)
         for index, sample in enumerate(samples):
             shown = panel(sample, (maps[index], adapted[index], sample.truth))
             cv2.imwrite(str(root / f"{phase}{index:02d}.png"), shown)
@@ -245,8 +227,6 @@ def main() -> None:
     parser.add_argument("--phases", default="float", help="float, qat or float,qat")
     parser.add_argument("--steps", type=int, default=FinetuneConfig.steps)
     parser.add_argument("--learning-rate", type=float, default=FinetuneConfig.learning_rate)
-    parser.add_argument("--stacks", type=int, default=FinetuneConfig.stacks, help="rehearsed")
-    parser.add_argument("--aperture", type=float, default=FinetuneConfig.aperture)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sweeps", type=int, default=12)
     parser.add_argument("--fit", type=int, default=4, help="how many of them are fitted")
@@ -256,8 +236,6 @@ def main() -> None:
     config = FinetuneConfig(
         steps=given.steps,
         learning_rate=given.learning_rate,
-        stacks=given.stacks,
-        aperture=given.aperture,
         seed=given.seed,
     )
     cv2.setNumThreads(given.threads)

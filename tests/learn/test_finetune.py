@@ -19,10 +19,10 @@ from edgedepth.data.sweep_writer import PRESETS, write_sweep
 from edgedepth.errors import UserError
 from edgedepth.learn import adapt as adapting
 from edgedepth.learn.adapt import adapt, starting_run, starting_spec
-from edgedepth.learn.finetune import FinetuneConfig, Outcome
+from edgedepth.learn.exam import AROUND, exam
+from edgedepth.learn.finetune import EXAM_SLACK, FinetuneConfig, Outcome
 from edgedepth.learn.material import LEAST_FRAMES, Material, one_camera, prepare
 from edgedepth.learn.noise import LEAST, noise_level
-from edgedepth.learn.rehearsal import AROUND, rehearse
 from edgedepth.learn.render_tf import dissimilarity, render, smoothness
 from edgedepth.models.backend import tf
 from edgedepth.models.layers import Mode
@@ -172,29 +172,26 @@ def desk(start: Path) -> Material:
     return prepare(read_sweep(DESK), spec)
 
 
-def test_rehearsed_stacks_are_this_cameras(start: Path, desk: Material) -> None:
-    spec = replace(starting_spec(RunDirectory(start)), height=32, width=48)
-    found = rehearse([desk], spec, 8, (32, 48), threads=1)
-    assert (len(found.stacks), len(found.held_out)) == (7, 1)
-    for stack in (*found.stacks, *found.held_out):
-        assert 1 / AROUND <= stack.cue_coc / desk.cue_coc <= AROUND
-        assert stack.rgb.shape == (6, 32, 48, 3)
-    batch = found.batch(3, spec, np.random.default_rng(0))
-    assert batch.frames.shape == (3, 6, 32, 48, spec.channels)
-    assert batch.valid.mean() > 0.5
-    again = rehearse([desk], spec, 8, (32, 48), threads=2)
-    np.testing.assert_array_equal(again.stacks[4].rgb, found.stacks[4].rgb)
+def test_exam_stacks_are_this_cameras(start: Path, desk: Material) -> None:
+    spec = replace(starting_spec(RunDirectory(start)), height=120, width=160)
+    found = exam([desk], spec, 2, threads=1)
+    assert len(found) == 2
+    for stack in found:
+        assert 1 / AROUND <= stack.blur[0] / desk.cue_coc <= AROUND
+        assert stack.frames.shape == (1, 6, 120, 160, spec.channels)
+        assert stack.valid.mean() > 0.5
+    again = exam([desk], spec, 2, threads=2)
+    np.testing.assert_array_equal(again[1].frames, found[1].frames)
 
 
-def test_noise_reaches_the_rehearsed_stacks(start: Path, desk: Material) -> None:
-    spec = replace(starting_spec(RunDirectory(start)), height=32, width=48)
+def test_noise_reaches_the_exam(start: Path, desk: Material) -> None:
+    spec = replace(starting_spec(RunDirectory(start)), height=120, width=160)
     quiet, loud = (
-        rehearse([replace(desk, noise=noise)], spec, 2, (32, 48), threads=1).held_out[0]
+        exam([replace(desk, noise=noise)], spec, 1, threads=1)[0].frames[0, 0, ..., :3]
         for noise in (0.001, 0.2)
     )
-    assert quiet.energy is not None
-    assert loud.energy is not None
-    assert loud.energy[..., 0].mean() > 2 * quiet.energy[..., 0].mean()
+    rough = [np.abs(np.diff(p.astype(float), axis=1)).mean() for p in (quiet, loud)]
+    assert rough[1] > 2 * rough[0]
 
 
 def outcome(phase: str, after: float) -> Outcome:
@@ -208,7 +205,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> None:
         name, focus, held_focus = "desk", np.zeros(5), 1.0
 
     monkeypatch.setattr(adapting, "prepare", lambda *_: Ready())
-    monkeypatch.setattr(adapting, "_rehearsal", lambda *_: None)
+    monkeypatch.setattr(adapting, "exam", lambda *_: [])
 
 
 @pytest.mark.usefixtures("prepared")
@@ -221,12 +218,12 @@ def test_what_does_not_help_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_worse_on_rehearsed_stacks_is_not_better() -> None:
+def test_worse_on_rendered_scenes_is_not_better() -> None:
     explained = outcome("float", 0.19)
     assert explained.better
-    assert not replace(explained, rehearsed=(0.2, 0.21)).better
-    assert replace(explained, rehearsed=(0.2, 0.19)).better
-    assert not replace(outcome("float", 0.21), rehearsed=(0.2, 0.19)).better
+    assert not replace(explained, exam=(0.2, 0.21)).better
+    assert replace(explained, exam=(0.2, 0.19)).better
+    assert not replace(outcome("float", 0.21), exam=(0.2, 0.19)).better
 
 
 @pytest.mark.usefixtures("prepared")
@@ -266,8 +263,7 @@ def test_the_real_command_keeps_the_better_or_nothing(
     edgedepth: Edgedepth, tmp_path: Path, start: Path
 ) -> None:
     run = tmp_path / "run"
-    few = ("--steps", "6", "--stacks", "8")
-    done = edgedepth("finetune", DESK, "--start", start, "--run-dir", run, *few, "--json")
+    done = edgedepth("finetune", DESK, "--start", start, "--run-dir", run, "--steps", "6", "--json")
     if done.returncode:
         assert done.returncode == 1
         assert "did not help" in done.stderr.splitlines()[-1]
@@ -277,7 +273,7 @@ def test_the_real_command_keeps_the_better_or_nothing(
     assert any(phase["kept"] for phase in record.values())
     for phase in record.values():
         explained = phase["held_out_after"] < phase["held_out_before"]
-        measured = phase["rehearsed_after"] <= phase["rehearsed_before"]
+        measured = phase["exam_after"] <= EXAM_SLACK * phase["exam_before"]
         assert phase["kept"] == (explained and measured)
     assert RunDirectory(run).summary()["finetuned"] == record
 

@@ -1,0 +1,110 @@
+"""An exam for an adapted network: scenes with truth, as the user's camera would have taken them.
+
+The camera's K and planes are reported, its noise can be measured; the trainer's own generator,
+narrowed to these figures, gives stacks whose truth is known. The re-rendering of real frames is
+no judge by itself: where noise is strong, an answer that follows it can explain frames better
+while depth becomes worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from edgedepth.data.degrade import DegradeRecipe
+from edgedepth.data.planes import PlaneRecipe
+from edgedepth.data.pool import Batch, assemble, pack
+from edgedepth.data.recipe import Recipe, random_stack
+from edgedepth.data.scenes import RgbdScene
+from edgedepth.data.sources import ProceduralSource
+from edgedepth.data.sweep_writer import VIEW_LIMITS
+from edgedepth.learn.material import Material
+from edgedepth.spec import ModelSpec
+
+AROUND = 1.25
+"""K and noise are drawn up to this factor about the measured ones: they are not known better."""
+
+OUTSIDE = 0.2
+"""Of a stack at most this share lies beyond its planes on either side: whoever sweeps
+what is before the lens leaves less out than the trainer does on purpose."""
+
+EVEN = (0.5, 0.3, 0.1, 0.1)
+"""Most sweeps step evenly in dioptres; see PlaneRecipe.spread_weights."""
+
+MOST_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class CameraView:
+    """Procedural scenes as wide as a camera sees them."""
+
+    tan_half_width: float
+    scenes: ProceduralSource = field(default_factory=lambda: ProceduralSource(supersample=1))
+    name: str = "exam"
+    endless: bool = True
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def scene(
+        self,
+        index: int,
+        size: tuple[int, int] | None = None,
+        tan_half_width: float | None = None,
+    ) -> RgbdScene:
+        """Scene ``index`` through this camera."""
+        return self.scenes.scene(index, size, tan_half_width or self.tan_half_width)
+
+    def pick(self, rng: np.random.Generator) -> int:
+        """Any scene alike."""
+        return self.scenes.pick(rng)
+
+
+def camera_recipe(material: Sequence[Material]) -> Recipe:
+    """Stacks narrowed to the camera that took these sweeps."""
+    first = material[0].inputs
+    k = float(np.median([m.cue_coc for m in material]))
+    noise = float(np.median([m.noise for m in material]))
+    blur = k * max(m.inputs.sweep.span for m in material)
+    usual = Recipe()
+    return replace(
+        usual,
+        height=first.fit.model[0] * first.fit.cue_scale,
+        width=first.fit.model[1] * first.fit.cue_scale,
+        frames=min(MOST_FRAMES, max(len(m.focus) + 1 for m in material)),
+        coc_px_per_dioptre=(k / AROUND, k * AROUND),
+        max_coc_px=max(usual.max_coc_px, AROUND * blur),
+        linear_share=1.0,
+        planes=PlaneRecipe(
+            layout_share=0.0, far_outside=OUTSIDE, near_outside=OUTSIDE, spread_weights=EVEN
+        ),
+        degrade=DegradeRecipe(
+            read_noise=(noise / AROUND, noise * AROUND),
+            shot_noise=(1e-6, 1e-5),
+            misaligned_share=1.0,
+        ),
+    )
+
+
+def exam(
+    material: Sequence[Material], spec: ModelSpec, count: int, seed: int = 0, threads: int = 2
+) -> list[Batch]:
+    """Render ``count`` stacks of a camera on the model's whole grid, each a batch of one.
+
+    Args:
+        material: of its sweeps, prepared for ``spec``.
+        seed: of the first stack.
+        threads: stacks rendered at a time.
+    """
+    recipe = camera_recipe(material)
+    view = CameraView(float(np.clip(material[0].tan_half_width, *VIEW_LIMITS)))
+
+    def make(index: int) -> Batch:
+        sample = random_stack(recipe, seed * 1_000_003 + index, [view])
+        return assemble([pack(sample, spec, spec.height, spec.width)], spec)
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        return list(pool.map(make, range(count)))
