@@ -63,6 +63,8 @@ MIXED = 32
 """Corrections of the answer: differences of a mean or the vertex from it; the rest are constants,
 for what focus alone cannot tell."""
 
+TINY = 1e-3
+
 SCORE: Range = (-EVIDENCE_LIMIT, EVIDENCE_LIMIT * 127 / 128)
 """A gate's logit is kept within this: sigmoid changes little beyond."""
 
@@ -178,6 +180,8 @@ class MobileNetwork(FocalNetwork):
         base = np.zeros((means + self.answers.filters, fine), np.float32)
         difference = np.zeros((means + self.answers.filters, MIXED), np.float32)
         base[means : means + fine] = np.eye(fine)
+        # A channel of zeros has no 8-bit scale, and none for its bias.
+        difference[means + fine + halves, halves * (HEADS + 1) :] = TINY
         for half in range(halves):
             for source in range(HEADS + 1):
                 mean = source < HEADS
