@@ -131,13 +131,24 @@ def macs(model: Model, graph: Any) -> int:
     return sum(_macs_of(model, node) for node in nodes(model, graph))
 
 
+def _stored(model: Model, node: Node, tensor: Any) -> Any:
+    """A weight's values, also where the file keeps them in half precision; None if computed."""
+    value = constant(model, tensor)
+    if value is not None:
+        return value
+    for maker in nodes(model, node.graph):
+        if maker.kind == "DEQUANTIZE" and maker.output is tensor:
+            return constant(model, maker.inputs()[0])
+    return None
+
+
 def _macs_of(model: Model, node: Node) -> int:
     def size(tensor: Any) -> int:
         return int(np.prod(shape_of(tensor), dtype=np.int64))
 
     tensors = [node.graph.tensors[i] for i in _indices(node.operator.inputs)]
     if node.kind == "CONV_2D":
-        kernel, whole = constant(model, tensors[1]), size(tensors[1])
+        kernel, whole = _stored(model, node, tensors[1]), size(tensors[1])
         useful = whole if kernel is None else int(np.count_nonzero(kernel))
         each = useful if 2 * useful <= whole else whole
         return size(node.output) // shape_of(node.output)[-1] * each

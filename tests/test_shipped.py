@@ -17,6 +17,8 @@ from edgedepth import baselines, cards
 from edgedepth.capture import infer_depth, read_sweep, register_sweep
 from edgedepth.capture.modelfile import default_model_path, read_model_file
 from edgedepth.capture.runtimes import Runtime, choose
+from edgedepth.convert import flatbuffer
+from edgedepth.convert.audit import audit
 from edgedepth.evaluate import model_file
 from edgedepth.metrics import depth_metrics
 from edgedepth.protocols import shuffled
@@ -41,6 +43,15 @@ def test_every_precision_is_shipped_and_small():
     assert default_model_path() in files.values()
     spec = read_model_file().spec
     assert (spec.height, spec.width, spec.frames, spec.streaming) == (240, 320, 5, True)
+
+
+def test_a_run_takes_at_most_300_million_multiply_adds_at_every_precision():
+    found = [
+        audit(flatbuffer.parse(path.read_bytes())).graph("infer").macs
+        for path in cards.shipped_models()
+    ]
+    assert 100e6 < max(found) <= 300e6
+    assert max(found) - min(found) < 0.02 * max(found)
 
 
 def test_the_sample_s_depth_is_right(truth_m: NDArray[np.float32]):
