@@ -74,6 +74,11 @@ def _training(results: Path) -> str:
     return evaltable.markdown_training(found)
 
 
+def _comparison(results: Path) -> str:
+    found = json.loads((results / "comparison.json").read_text(encoding="utf-8"))
+    return evaltable.markdown_comparison(found)
+
+
 BLOCKS: dict[str, tuple[str, Block]] = {
     "bench": ("bench.json", lambda results: table.markdown(_bench(results))),
     "summary": ("bench.json", lambda results: table.summary(_bench(results))),
@@ -81,6 +86,7 @@ BLOCKS: dict[str, tuple[str, Block]] = {
     "parity": ("parity.json", _parity),
     "eval": ("eval.json", _tables),
     "curves": ("eval.json", lambda results: evaltable.markdown_curves(_eval(results)["reports"])),
+    "comparison": ("comparison.json", _comparison),
     "training": ("training.json", _training),
     "profile": ("bench.json", lambda results: table.markdown_profile(_bench(results))),
 }

@@ -123,6 +123,32 @@ def markdown_training(found: Mapping[str, Any]) -> str:
     return "\n".join(markdown_table(("step", "phase", "hours", "MAE D", "d1"), rows))
 
 
+def markdown_comparison(found: Mapping[str, Any]) -> str:
+    """Variants of the network that were trained alike, the classical answer above them."""
+    reports = found["reports"]
+    head = ["", "validation MAE D"]
+    for report in reports:
+        head += [f"`{report['protocol']}` MAE D", "d1", "vs classical"]
+    validation = {"classical": found["classical"]}
+    validation |= {variant["name"]: variant["validation"] for variant in found["variants"]}
+    rows = []
+    for name, row in validation.items():
+        cells = [name, f"{row['mae_dioptres']:.4f}"]
+        for report in reports:
+            scored = report["rows"][name]
+            versus = _versus(report["gains"].get(name))
+            cells += [f"{scored['mae_dioptres']:.4f}", f"{scored['delta1']:.3f}", versus]
+        rows.append(cells)
+    height, width = found["size"]
+    scenes = len(reports[0]["scenes"])
+    title = (
+        f"{found['steps']} steps of about {found['frames_per_batch']} frames of {width}x{height}, "
+        f"{found['stacks']} stacks, seed {found['seed']}; protocols on {scenes} scenes of the "
+        "development set."
+    )
+    return "\n".join([title, "", *markdown_table(head, rows)])
+
+
 def markdown_curves(reports: Sequence[Report]) -> str:
     """MAE in dioptres along every curve, a table each."""
     parts = []
