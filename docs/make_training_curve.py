@@ -6,6 +6,7 @@
 
 Writes docs/results/training.json and training.png; docs/make_results.py puts the table on the page.
 A run that began with another run's weights continues that run's curve, where it is still there.
+``--first`` begins the curve at a later run where the validation stacks changed on the way.
 ``--scored`` adds what the run's two phases do on the protocols.
 """
 
@@ -44,25 +45,35 @@ PROTOCOLS: dict[str, Colour] = {
 Point = dict[str, Any]
 
 
-def history(run: RunDirectory, last_phase: str = "qat") -> list[Point]:
+def history(run: RunDirectory, first: Path | None = None) -> list[Point]:
     """The records of a run and of the float phases it began with, with hours since the first.
+
+    Args:
+        first: run directory at which the curve begins; earlier ones, whose validation was another,
+            count by their hours only.
 
     Raises:
         UserError: this is no run directory, or its log is gone.
     """
-    config, records = run.config(), run.records()
-    before: list[Point] = []
-    if config.start_from and Path(config.start_from).exists():
-        before = history(RunDirectory(Path(config.start_from)), "float")
+    records = run.records()
     if not records:
         raise UserError(f"{run.path} has no metrics.jsonl", "give the directory it was trained in")
+    before = _before(run, first)
     hours, steps = (before[-1]["hours"], before[-1]["step"]) if before else (0.0, 0)
     points = [
         {**record, "hours": hours + more, "step": steps + record["step"]}
         for record, more in zip(records, training_hours(records), strict=True)
     ]
-    phases = ("float",) if last_phase == "float" else ("float", "qat")
-    return before + [point for point in points if point["phase"] in phases]
+    kept = [] if first is not None and run.path.resolve() == first.resolve() else before
+    return kept + points
+
+
+def _before(run: RunDirectory, first: Path | None) -> list[Point]:
+    """The float phases that a run began with, as far as their logs are still there."""
+    earlier = RunDirectory(Path(run.config().start_from))
+    if not run.config().start_from or not earlier.records():
+        return []
+    return [point for point in history(earlier, first) if point["phase"] == "float"]
 
 
 def thinned_loss(points: Sequence[Point]) -> list[Point]:
@@ -83,13 +94,16 @@ def thinned_loss(points: Sequence[Point]) -> list[Point]:
     ]
 
 
-def made(run: RunDirectory, scored: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def made(
+    run: RunDirectory, scored: Sequence[Mapping[str, Any]], first: Path | None = None
+) -> dict[str, Any]:
     """What is written to training.json.
 
     Args:
         scored: reports of ``edgedepth eval RUN_DIR --json``.
+        first: see :func:`history`.
     """
-    points = history(run)
+    points = history(run, first)
     rows = run.summary().get("rows", {})
     keys = ("phase", "step", "hours", "mae_dioptres", "delta1", "rmse", "absrel")
     return {
@@ -205,9 +219,12 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run directory, with its metrics.jsonl")
     parser.add_argument("--scored", type=Path, help="of `edgedepth eval RUN_DIR --json`")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write to")
+    parser.add_argument(
+        "--first", type=Path, metavar="RUN", help="begin the curve here; before, count hours only"
+    )
     given = parser.parse_args()
     scored = json.loads(given.scored.read_text()) if given.scored else []
-    found = made(RunDirectory(given.run), scored)
+    found = made(RunDirectory(given.run), scored, given.first)
     write_text(given.out / "training.json", to_json(rounded(found, 5)))
     write_picture(given.out / "training.png", draw(found))
 

@@ -80,6 +80,9 @@ def test_a_run_goes_on_with_the_one_it_began_with(tmp_path: Path) -> None:
     assert [p["step"] for p in points] == [300, 600, 900, 1200, 1400]
     assert points[2]["hours"] == pytest.approx(900 / 3600)
     assert [p["phase"] for p in points] == ["float"] * 4 + ["qat"]
+    since = script.made(second, [], first=second.path)["points"]
+    assert [p["step"] for p in since] == [900, 1200, 1400]
+    assert since[0] == points[2]
     elsewhere = make_run(tmp_path / "third", start_from=str(tmp_path / "gone"))
     assert len(script.made(elsewhere, [])["points"]) == 3
 
