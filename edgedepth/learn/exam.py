@@ -85,6 +85,7 @@ def camera_recipe(material: Sequence[Material]) -> Recipe:
             read_noise=(noise / AROUND, noise * AROUND),
             shot_noise=(1e-6, 1e-5),
             misaligned_share=1.0,
+            shrunk_share=0.0,
         ),
     )
 

@@ -164,8 +164,8 @@ class Kernel(keras.layers.Layer):
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         kernel = self.kernel
-        if self.pattern is not None:
-            kernel = kernel * self.pattern
+        if self.pattern is not None and (training or self.mode is Mode.FLOAT):
+            kernel = kernel * self.pattern  # what is loaded into the other modes has it already
         if self.mode is Mode.QUANTIZED:
             kernel = self.weight_quant(kernel, training)
         y = self.linear(x, kernel)

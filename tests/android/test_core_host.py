@@ -49,6 +49,7 @@ class Answer:
         folder: what Java wrote.
         step_dioptres: of the output's grid, 0 for a float output.
         step_confidence: the same of the confidence.
+        byte_dioptres: of the input plane that holds depth so far.
     """
 
     model: ModelFile
@@ -56,6 +57,7 @@ class Answer:
     folder: Path
     step_dioptres: float
     step_confidence: float
+    byte_dioptres: float
 
     def java(self, name: str) -> NDArray[np.float32]:
         return host.floats(self.folder / f"{name}.f32", self.python.dioptres.shape)
@@ -134,6 +136,7 @@ def answer(
         folder,
         outputs["inverse_depth"].scale * span,
         outputs["confidence"].scale,
+        span / 255,
     )
 
 
@@ -150,10 +153,12 @@ def test_the_app_packs_the_frames_that_python_packs(
 
 def test_the_app_gives_the_depth_that_python_gives(answer: Answer) -> None:
     difference = np.abs(answer.java("aligned_dioptres") - answer.python.dioptres)
-    if answer.step_dioptres:
-        assert np.rint(difference / answer.step_dioptres).max() <= MOST_STEPS
-    else:
-        assert difference.max() <= FLOAT_TOLERANCE_D
+    own = MOST_STEPS * answer.step_dioptres if answer.step_dioptres else FLOAT_TOLERANCE_D
+    # A byte of the plane that holds depth so far goes straight into the answer: on an 8-bit
+    # grid that is a step.
+    byte = max(answer.byte_dioptres, answer.step_dioptres)
+    assert difference.max() <= own + byte + 1e-5
+    assert np.percentile(difference, 99) <= own + 1e-5
     assert np.ptp(answer.java("aligned_dioptres")) > 0.5
 
 
