@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from click.testing import CliRunner
 
 from edgedepth import cards
-from edgedepth.commands.models import models
+from edgedepth.cli import cli
 from edgedepth.convert import flatbuffer, metadata
 from edgedepth.errors import UserError
 from edgedepth.spec import ModelSpec
@@ -65,14 +65,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_list_names_files_figures_and_limits(folder: Path) -> None:
-    result = CliRunner().invoke(models, ["--folder", str(folder)])
+    result = CliRunner().invoke(cli, ["models", "--folder", str(folder)])
     assert result.exit_code == 0, result.output
     for words in ("a_int8.tflite", "320x240", "5 or any", "mean depth", "classical", "indoors"):
         assert words in result.output
 
 
 def test_the_list_as_json(folder: Path) -> None:
-    result = CliRunner().invoke(models, ["--folder", str(folder), "--json"])
+    result = CliRunner().invoke(cli, ["models", "--folder", str(folder), "--json"])
     (row,) = json.loads(result.output)
     assert (row["height"], row["width"], row["frames"], row["streaming"]) == (240, 320, 5, True)
     assert row["bytes"] == (folder / "a_int8.tflite").stat().st_size
@@ -81,12 +81,12 @@ def test_the_list_as_json(folder: Path) -> None:
 
 def test_a_model_without_a_card_is_listed(tmp_path: Path) -> None:
     write_model(tmp_path / "b.tflite")
-    result = CliRunner().invoke(models, ["--folder", str(tmp_path), "--json"])
+    result = CliRunner().invoke(cli, ["models", "--folder", str(tmp_path), "--json"])
     assert json.loads(result.output)[0]["card"] is None
 
 
 def test_a_folder_without_models_says_what_to_do(tmp_path: Path) -> None:
-    result = CliRunner().invoke(models, ["--folder", str(tmp_path)])
+    result = CliRunner().invoke(cli, ["models", "--folder", str(tmp_path)])
     assert isinstance(result.exception, UserError)
     assert "convert" in result.exception.advice
 
@@ -95,14 +95,14 @@ def test_an_installation_without_models_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cards, "SHIPPED", tmp_path / "missing")
-    result = CliRunner().invoke(models, [])
+    result = CliRunner().invoke(cli, ["models"])
     assert isinstance(result.exception, UserError)
     assert "convert" in result.exception.advice
 
 
 def test_a_foreign_model_is_refused(tmp_path: Path) -> None:
     write_model(tmp_path / "foreign.tflite", None)
-    result = CliRunner().invoke(models, ["--folder", str(tmp_path)])
+    result = CliRunner().invoke(cli, ["models", "--folder", str(tmp_path)])
     assert isinstance(result.exception, UserError)
     assert "foreign.tflite" in result.exception.problem
 

@@ -119,7 +119,7 @@ def test_train_lists_and_leaves_out_bad_scenes(
     rgbd_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edgedepth import train as trainer
-    from edgedepth.commands.train import train
+    from edgedepth.cli import cli
 
     (rgbd_folder / "desk1_rgb.png").rename(rgbd_folder / "d[1]_rgb.png")
     (rgbd_folder / "desk1_depth_mm.png").rename(rgbd_folder / "d[1]_depth_mm.png")
@@ -129,7 +129,7 @@ def test_train_lists_and_leaves_out_bad_scenes(
     monkeypatch.setattr(trainer, "train", lambda config, *_, **__: started.append(config))
     options = ["--run-dir", str(tmp_path / "run"), "--data", f"rgbd:{rgbd_folder}"]
     options += ["--hold-out", "hall", "--focus-jitter", "0.05"]
-    done = CliRunner().invoke(train, [*options, "--skip-bad"])
+    done = CliRunner().invoke(cli, ["train", *options, "--skip-bad"])
     assert done.exit_code == 0, done.output
     assert "left out 1 of 4 scenes:" in done.output
     assert "d[1]_rgb.png cannot be read" in done.output
