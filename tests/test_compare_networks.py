@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from edgedepth import evaltable
 from edgedepth.errors import UserError
 
 from .conftest import ROOT
+from .scripts import load_script
 
 pytestmark = pytest.mark.train
 
@@ -28,13 +28,7 @@ SCHEMA = json.loads((ROOT / "docs" / "schemas" / "comparison.schema.json").read_
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compare_networks", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 def variant(script: ModuleType, name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 import pytest
 
 from edgedepth.cli import VERBS, cli
+from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -23,12 +23,7 @@ BLOCK = re.compile(r"```(?:bash|sh|console)\n(.*?)```", re.DOTALL)
 
 
 def generated_page() -> str:
-    spec = importlib.util.spec_from_file_location("make_cli", ROOT / "docs" / "make_cli.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    page: str = module.page()
+    page: str = load_script(ROOT / "docs" / "make_cli.py").page()
     return page
 
 

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from types import ModuleType
-
 from .conftest import ROOT
+from .scripts import load_script
+
+make_card = load_script(ROOT / "docs" / "make_card.py")
 
 METRICS = ("rmse", "absrel", "delta1", "mae_dioptres")
-
-
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_card", ROOT / "docs" / "make_card.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_other_networks_stand_beside_the_baselines() -> None:
@@ -25,7 +16,7 @@ def test_other_networks_stand_beside_the_baselines() -> None:
     rows = {name: dict.fromkeys(METRICS, i / 8) for i, name in enumerate(names)}
     report = {"protocol": {"name": "phone"}, "data": "traced", "scenes": ["a", "b"], "frames": 6}
     precisions = {"mine-fp16.tflite": "fp16", "mine-int8.tflite": "int8"}
-    (figure,) = load_script().figures({**report, "rows": rows}, precisions, "mine")
+    (figure,) = make_card.figures({**report, "rows": rows}, precisions, "mine")
     assert figure["data"] == "traced, 2 scenes"
     assert (figure["precision"], figure["rmse"]) == ("int8", 0.25)
     assert list(figure["baselines"]) == ["mean depth", "classical", "paper"]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.util
 import io
 import re
-import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -18,17 +16,12 @@ import pytest
 from PIL import Image
 
 from .conftest import ROOT
+from .scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_photos", ROOT / "docs" / "make_photos.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs" / "make_photos.py")
 
 
 def encoded(kind: str, width: int = 40, height: int = 30) -> bytes:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import cv2
@@ -20,23 +18,14 @@ from edgedepth.config import TrainConfig
 from edgedepth.rundir import RunDirectory, training_hours
 
 from .conftest import ROOT
+from .scripts import load_script
 
 SCRIPT = ROOT / "docs" / "make_training_curve.py"
 SCHEMA = json.loads((ROOT / "docs" / "schemas" / "training.schema.json").read_text())
 ROW = {"mae_dioptres": 0.2, "delta1": 0.6, "rmse": 0.9, "absrel": 0.2}
 
 
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_training_curve", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load_script(SCRIPT)
 
 
 def make_run(folder: Path, start_from: str = "") -> RunDirectory:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.data.pairs import check_depth, named
+from edgedepth.data.pairs import check_depth, wanted
 from edgedepth.data.scenes import RgbdScene
 from edgedepth.errors import UserError
 
@@ -122,9 +122,7 @@ def open_nyu(
             raise UserError(f"{path} holds no images and depths", "give nyu_depth_v2_labeled.mat")
         _check_sizes(file, path)
     kept = tuple(
-        i
-        for i in _half(text, path, query, count)
-        if (include is None or named(scene_name(i), include)) and not named(scene_name(i), exclude)
+        i for i in _half(text, path, query, count) if wanted(scene_name(i), include, exclude)
     )
     if not kept:
         raise UserError(

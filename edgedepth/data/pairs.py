@@ -116,16 +116,17 @@ def chosen(
     Raises:
         UserError: none is left.
     """
-    kept = tuple(
-        pair
-        for pair in pairs
-        if (include is None or named(pair.name, include)) and not named(pair.name, exclude)
-    )
+    kept = tuple(pair for pair in pairs if wanted(pair.name, include, exclude))
     if not kept:
         raise UserError(
             f"{where}: none of {len(pairs)} scenes is left", "check the names to keep or leave out"
         )
     return kept
+
+
+def wanted(name: str, include: Collection[str] | None, exclude: Collection[str]) -> bool:
+    """Whether a name matches ``include``, where given, and not ``exclude``."""
+    return (include is None or named(name, include)) and not named(name, exclude)
 
 
 def named(name: str, patterns: Collection[str]) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgedepth.data.pairs import named, read_picture, unreadable_picture
+from edgedepth.data.pairs import read_picture, unreadable_picture, wanted
 from edgedepth.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -38,6 +38,7 @@ class PhotoSource:
 
     name: str
     files: tuple[Path, ...]
+    endless: bool = False
 
     def __len__(self) -> int:
         return len(self.files)
@@ -105,11 +106,7 @@ def open_photos(
         raise UserError(
             f"{folder} holds no picture", f"give photos: a folder with {', '.join(SUFFIXES)} files"
         )
-    kept = [
-        path
-        for path in files
-        if (include is None or named(path.stem, include)) and not named(path.stem, exclude)
-    ]
+    kept = [path for path in files if wanted(path.stem, include, exclude)]
     if not kept:
         raise UserError(
             f"{text}: none of {len(files)} pictures is left", "check the names to leave out"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgedepth.data.pairs import named
+from edgedepth.data.pairs import wanted
 from edgedepth.data.recipe import Recipe, StackSample
 from edgedepth.data.records import JOB_FILE, SCHEMA, decode_stack
 from edgedepth.data.scenes import RgbdScene
@@ -157,11 +157,7 @@ def open_records(
             "finish it with the same edgedepth synth command and --resume",
         )
     places = [place for report in reports for place in _places(report)]
-    kept = tuple(
-        p
-        for p in places
-        if (include is None or named(p.name, include)) and not named(p.name, exclude)
-    )
+    kept = tuple(p for p in places if wanted(p.name, include, exclude))
     if not kept:
         raise UserError(
             f"{folder}: none of {len(places)} stacks is left",

@@ -64,11 +64,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class ProceduralSource:
-    """Scenes made from their index as seed; see :func:`edgedepth.data.scenes.make_world`."""
+    """Scenes made from their index as seed; see :func:`edgedepth.data.scenes.make_world`.
+
+    Attributes:
+        supersample: rays per pixel along each side.
+        tan_half_width: view where a scene is not asked for another; the world's own if None.
+    """
 
     name: str = "procedural"
     endless: bool = True
     supersample: int = 2
+    tan_half_width: float | None = None
 
     def __len__(self) -> int:
         return EVALUATION_SEED
@@ -80,9 +86,9 @@ class ProceduralSource:
         tan_half_width: float | None = None,
     ) -> RgbdScene:
         """The scene of seed ``index``."""
-        world = make_world(index)
-        if tan_half_width is not None:
-            world = replace(world, tan_half_width=tan_half_width)
+        world, view = make_world(index), tan_half_width or self.tan_half_width
+        if view is not None:
+            world = replace(world, tan_half_width=view)
         return render_world(world, *(size or SIZE), self.supersample, f"procedural-{index}")
 
     def pick(self, rng: np.random.Generator) -> int:
@@ -161,9 +167,7 @@ def open_for_training(
             open_photo_source(text, exclude=exclude) or open_source(text, exclude=exclude)
         )
     photos = [source for source in opened if isinstance(source, PhotoSource)]
-    if photos and not any(
-        not isinstance(source, PhotoSource) and source.endless for source in opened
-    ):
+    if photos and not any(source.endless for source in opened):
         raise UserError(
             f"{photos[0].name} gives no scenes, only surfaces for procedural ones",
             "add --data procedural",

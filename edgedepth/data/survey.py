@@ -49,16 +49,12 @@ def survey(source: Source | PhotoSource, most: int | None = None) -> Iterator[Sc
         source: what to look at.
         most: scenes; by default all, or a dozen of an endless source.
     """
-    count = min(len(source), ENDLESS_SCENES) if _endless(source) else len(source)
+    count = min(len(source), ENDLESS_SCENES) if source.endless else len(source)
     for index in range(count if most is None else min(most, len(source))):
         try:
             yield _look(source, index)
         except UserError as error:
             yield SceneFacts(scene_names(source, [index])[0], problem=str(error))
-
-
-def _endless(source: Source | PhotoSource) -> bool:
-    return not isinstance(source, PhotoSource) and source.endless
 
 
 def _look(source: Source | PhotoSource, index: int) -> SceneFacts:
@@ -70,7 +66,7 @@ def _look(source: Source | PhotoSource, index: int) -> SceneFacts:
 
 def countable(sources: Sequence[Source | PhotoSource]) -> int:
     """Scenes and photos of the sources that have an end."""
-    return sum(len(source) for source in sources if not _endless(source))
+    return sum(len(source) for source in sources if not source.endless)
 
 
 def unreadable(
@@ -80,7 +76,7 @@ def unreadable(
     used, and why. ``progress`` is called after each."""
     bad = {}
     for source in sources:
-        for fact in survey(source) if not _endless(source) else ():
+        for fact in survey(source) if not source.endless else ():
             progress()
             if fact.problem:
                 bad[fact.name] = fact.problem

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from edgedepth.data.degrade import DegradeRecipe
 from edgedepth.data.planes import PlaneRecipe
 from edgedepth.data.pool import Batch, assemble, pack
 from edgedepth.data.recipe import Recipe, random_stack
-from edgedepth.data.scenes import RgbdScene
 from edgedepth.data.sources import ProceduralSource
 from edgedepth.data.sweep_writer import VIEW_LIMITS
 from edgedepth.learn.material import Material
@@ -35,32 +34,6 @@ EVEN = (0.5, 0.3, 0.1, 0.1)
 """Most sweeps step evenly in dioptres; see PlaneRecipe.spread_weights."""
 
 MOST_FRAMES = 8
-
-
-@dataclass(frozen=True)
-class CameraView:
-    """Procedural scenes as wide as a camera sees them."""
-
-    tan_half_width: float
-    scenes: ProceduralSource = field(default_factory=lambda: ProceduralSource(supersample=1))
-    name: str = "exam"
-    endless: bool = True
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def scene(
-        self,
-        index: int,
-        size: tuple[int, int] | None = None,
-        tan_half_width: float | None = None,
-    ) -> RgbdScene:
-        """Scene ``index`` through this camera."""
-        return self.scenes.scene(index, size, tan_half_width or self.tan_half_width)
-
-    def pick(self, rng: np.random.Generator) -> int:
-        """Any scene alike."""
-        return self.scenes.pick(rng)
 
 
 def camera_recipe(material: Sequence[Material]) -> Recipe:
@@ -101,10 +74,11 @@ def exam(
         threads: stacks rendered at a time.
     """
     recipe = camera_recipe(material)
-    view = CameraView(float(np.clip(material[0].tan_half_width, *VIEW_LIMITS)))
+    view = float(np.clip(material[0].tan_half_width, *VIEW_LIMITS))
+    scenes = ProceduralSource(supersample=1, tan_half_width=view)
 
     def make(index: int) -> Batch:
-        sample = random_stack(recipe, seed * 1_000_003 + index, [view])
+        sample = random_stack(recipe, seed * 1_000_003 + index, [scenes])
         return assemble([pack(sample, spec, spec.height, spec.width)], spec)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:

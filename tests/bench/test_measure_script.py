@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import cv2
@@ -24,21 +22,12 @@ from edgedepth.protocols import PROTOCOLS
 from edgedepth.rundir import RunDirectory
 from tests.capture.tiny_model import build, tiny_spec
 from tests.conftest import ROOT
+from tests.scripts import load_script
 
 SCRIPT = ROOT / "docs" / "measure.py"
 
 
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("measure_script", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["measure_script"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load_script(SCRIPT)
 
 
 def schema_of(name: str) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import jsonschema
 import pytest
@@ -13,20 +11,12 @@ import pytest
 from edgedepth.bench import table
 from tests.bench.test_bench_command import SCHEMA, Measured
 from tests.conftest import ROOT
+from tests.scripts import load_script
 
 RESULTS = sorted((ROOT / "docs" / "results").glob("bench*.json"))
 
 
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_results", ROOT / "docs" / "make_results.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make_results = load_script()
+make_results = load_script(ROOT / "docs" / "make_results.py")
 
 
 def test_committed_results_keep_the_schema() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +17,14 @@ from edgedepth.errors import UserError
 from tests.capture.tiny_model import build, tiny_spec
 from tests.conftest import ROOT
 from tests.convert.handmade import doubler
+from tests.scripts import load_script
 
 SCHEMA = json.loads((ROOT / "docs" / "schemas" / "parity.schema.json").read_text())
 LITERT = replace(parity.HERE, runtimes=("litert",))
 
 
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_parity", ROOT / "docs" / "make_parity.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs" / "make_parity.py")
 
 
 @pytest.fixture(scope="module")
