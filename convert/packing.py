@@ -85,10 +85,12 @@ def _packed(
     if (source, wide) not in shared:
         shared[source, wide] = write.like(source, wide, "packed")
         made.append(write.reshape(source, shared[source, wide]))
-    place = shared[source, wide]
-    target = write.like(
-        int(node.operator.outputs[0]), (1, rows // height, wide[2], group * count), "packed"
-    )
+    place, target = shared[source, wide], int(node.operator.outputs[0])
+    made_shape = (1, rows // height, wide[2], group * count)
+    unpack = []
+    if write.shape(target) != made_shape:
+        result, target = target, write.like(target, made_shape, "packed")
+        unpack.append(write.reshape(target, result))
     operator = copy.copy(node.operator)
     operator.builtinOptions = copy.copy(node.operator.builtinOptions)
     operator.builtinOptions.strideW = 1
@@ -103,7 +105,7 @@ def _packed(
         np.int32,
     )
     operator.outputs = np.array([target], np.int32)
-    return [*made, operator, write.reshape(target, int(node.operator.outputs[0]))]
+    return [*made, operator, *unpack]
 
 
 def _value(write: Rewriter, index: int) -> NDArray[Any]:

@@ -88,7 +88,9 @@ def test_packed_pixels_give_the_same_bits(
 ) -> None:
     made = convolution(kernel, size, per_channel=per_channel)
     work = macs(made.model, made.model.subgraphs[0])
-    assert same_after(made, packing.pack_pixels) == {"RESHAPE": 2, "CONV_2D": 1}
+    alone = 2 * kernel[0] > packing.TILE  # its outputs have their shape already
+    found = same_after(made, packing.pack_pixels)
+    assert found == {"RESHAPE": 1 if alone else 2, "CONV_2D": 1}
     assert (
         macs(made.model, made.model.subgraphs[0])
         == work
