@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 )
 @click.option("--sensor-width-mm", type=float, help="Width of the camera's sensor.")
 @click.option(
-    "--steps", type=click.IntRange(1), default=150, show_default=True, help="Of each phase."
+    "--steps", type=click.IntRange(1), default=200, show_default=True, help="Of each phase."
 )
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, 1, min_open=True),
-    default=2e-3,
+    default=6e-4,
     show_default=True,
     help="At the start; it falls to a tenth.",
 )
@@ -59,10 +59,11 @@ def finetune(
 ) -> None:
     """Adapt a trained network to a camera or a kind of scene, without depth truth.
 
-    SWEEPS are folders of photos by one camera with focus distances. The network's depth is
-    re-rendered at every focus distance and compared with the photos. One photo of each sweep
-    is held out: where the outcome does not explain those better, or measures scenes rendered
-    as this camera takes them worse, it is not kept.
+    SWEEPS are folders of photos by one camera with focus distances. The network learns from
+    scenes rendered with that camera's blur, planes and noise, and from the photos: its depth is
+    re-rendered at every focus distance and compared with them. One photo of each sweep and
+    other rendered scenes are held out: an outcome that explains and measures these no better
+    than before is not kept.
 
     \b
     edgedepth finetune sweep1/ sweep2/ sweep3/ --run-dir runs/mine

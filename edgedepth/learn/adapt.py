@@ -11,8 +11,14 @@ from edgedepth.capture.sweep import Sweep
 from edgedepth.cards import SHIPPED
 from edgedepth.errors import UserError
 from edgedepth.folders import new_folder
-from edgedepth.learn.exam import exam
-from edgedepth.learn.finetune import PHASES, FinetuneConfig, Outcome, finetune_phase
+from edgedepth.learn.camera_scenes import exam, lessons
+from edgedepth.learn.finetune import (
+    PHASES,
+    FinetuneConfig,
+    Outcome,
+    finetune_phase,
+    lesson_spec,
+)
 from edgedepth.learn.material import one_camera, prepare
 from edgedepth.models.checkpoint import DEFAULT_SIZE
 from edgedepth.models.presets import preset_spec
@@ -83,8 +89,10 @@ def adapt(
             f"{material[-1].name}: {len(material[-1].focus)} frames to fit, "
             f"one held out ({material[-1].held_focus:.2f} D)"
         )
-    stacks = exam(material, spec, config.exam_stacks, config.seed, threads)
-    outcomes = [finetune_phase(start, p, material, stacks, spec, config) for p in PHASES]
+    say(f"rendering {config.lessons} scenes as this camera takes them")
+    taught = lessons(material, lesson_spec(spec), config.lessons, config.seed, threads)
+    asked = exam(material, spec, config.exam_stacks, config.seed, threads)
+    outcomes = [finetune_phase(start, p, material, taught, asked, spec, config) for p in PHASES]
     if not any(o.better for o in outcomes):
         said = ", ".join(f"{o.phase}: {o.told()}" for o in outcomes)
         raise UserError(

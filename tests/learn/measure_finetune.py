@@ -36,8 +36,9 @@ from edgedepth.data.sweep_writer import (
     write_sweep,
 )
 from edgedepth.learn.adapt import starting_run, starting_spec
-from edgedepth.learn.exam import exam
-from edgedepth.learn.finetune import PHASES, FinetuneConfig, answer, finetune_phase
+from edgedepth.learn.aperture import answer
+from edgedepth.learn.camera_scenes import exam, lessons
+from edgedepth.learn.finetune import PHASES, FinetuneConfig, finetune_phase, lesson_spec
 from edgedepth.learn.material import Material, prepare
 from edgedepth.models.presets import make_network
 from edgedepth.preprocess import ModelInputs
@@ -195,7 +196,8 @@ def measure(
     camera, spec, start = CAMERAS[name], starting_spec(run), time.perf_counter()
     samples = samples_of(camera, spec, root, sweeps, fit, threads)
     material = [s.material for s in samples if s.material is not None]
-    stacks = exam(material, spec, config.exam_stacks, config.seed, threads)
+    taught = lessons(material, lesson_spec(spec), config.lessons, config.seed, threads)
+    asked = exam(material, spec, config.exam_stacks, config.seed, threads)
     print(f"{name}: {camera.odd}; {config}; {time.perf_counter() - start:.0f} s to render and read")
     print(f"{'MAE, dioptres':<22} {'fitted':>8} {'others':>8}")
     line("classical", errors(samples, [s.classical for s in samples]), fit)
@@ -203,7 +205,7 @@ def measure(
         maps = answers(samples, spec, phase, run.load_weights(phase))
         before = errors(samples, maps)
         start = time.perf_counter()
-        outcome = finetune_phase(run, phase, material, stacks, spec, config)
+        outcome = finetune_phase(run, phase, material, taught, asked, spec, config)
         seconds = time.perf_counter() - start
         adapted = answers(samples, spec, phase, outcome.weights)
         after = errors(samples, adapted)
@@ -227,6 +229,8 @@ def main() -> None:
     parser.add_argument("--phases", default="float", help="float, qat or float,qat")
     parser.add_argument("--steps", type=int, default=FinetuneConfig.steps)
     parser.add_argument("--learning-rate", type=float, default=FinetuneConfig.learning_rate)
+    parser.add_argument("--lessons", type=int, default=FinetuneConfig.lessons)
+    parser.add_argument("--photos", type=float, default=FinetuneConfig.photos)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sweeps", type=int, default=12)
     parser.add_argument("--fit", type=int, default=4, help="how many of them are fitted")
@@ -236,6 +240,8 @@ def main() -> None:
     config = FinetuneConfig(
         steps=given.steps,
         learning_rate=given.learning_rate,
+        lessons=given.lessons,
+        photos=given.photos,
         seed=given.seed,
     )
     cv2.setNumThreads(given.threads)
