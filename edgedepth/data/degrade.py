@@ -48,7 +48,7 @@ class DegradeRecipe:
     focal_length_mm: float = 6.8
     vignetting_share: float = 0.3
     vignetting: float = 0.4
-    shrunk_share: float = 0.5
+    shrunk_share: float = 0.8
     shrink: float = 3.0
 
     def shrunk(self) -> DegradeRecipe:

@@ -51,7 +51,7 @@ class PlaneRecipe:
         coc_for_phone: K above which the ``phone`` layout would only show blur.
     """
 
-    blind_share: float = 0.4
+    blind_share: float = 0.6
     layout_share: float = 0.35
     far_outside: float = 0.42
     near_outside: float = 0.36

@@ -349,7 +349,7 @@ class BatchConfig:
     """
 
     frame_counts: tuple[int, ...] = (5, 3, 8, 2, 1)
-    frame_weights: tuple[float, ...] = (0.42, 0.24, 0.18, 0.1, 0.06)
+    frame_weights: tuple[float, ...] = (0.4, 0.18, 0.24, 0.12, 0.06)
     frames_per_batch: int = 40
     seed: int = 0
 
