@@ -96,7 +96,9 @@ def test_a_third_of_the_stacks_use_named_planes(sources: list[Source]) -> None:
     scene = 1 / sources[0].scene(3, (32, 40)).depth_m
     found = {"phone": 0, "dered": 0}
     for seed in range(150):
-        focus = draw_planes(PlaneRecipe(blind_share=0.0), np.random.default_rng(seed), scene, 8, 5.0, True)
+        focus = draw_planes(
+            PlaneRecipe(blind_share=0.0), np.random.default_rng(seed), scene, 8, 5.0, True
+        )
         metres = optics.dioptres_to_metres(focus.focus_dioptres)
         for name, planes in LAYOUTS.items():
             found[name] += all(np.abs(metres - p).min() < 1e-4 * p for p in planes)
