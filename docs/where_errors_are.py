@@ -1,0 +1,87 @@
+"""Where a model errs: beyond its planes, at depth edges, without texture, or elsewhere.
+
+    python docs/where_errors_are.py edgedepth/pretrained/edgedepth-mobile-int8.tflite rgbd:DIR
+
+Prints a table for each protocol over the development set's scenes: the share of the pixels with
+known depth, the pixels off by more than a quarter as a share of all, and the part of the mean
+absolute error. A pixel counts for the first kind that it is of.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedepth import optics
+from edgedepth.capture.inference import finish, run_stack
+from edgedepth.capture.modelfile import read_model_file
+from edgedepth.capture.runtimes import Runtime
+from edgedepth.data.sources import open_source
+from edgedepth.protocols import DEV_RGBD, PROTOCOLS, Case, Protocol, make_case, rendered_stages
+
+EDGE_PX, EDGE_RATIO = 9, 1.16
+"""A depth edge: depths within this window differ by more than this factor."""
+
+FLAT_PX, FLAT = 25, 4 / 255
+"""No texture: brightness in this window varies less than this (standard deviation)."""
+
+FARTHEST = 0.1
+"""Dioptres; answers beyond count as this, as in `edgedepth eval`."""
+
+Mask = NDArray[np.bool_]
+
+
+def kinds(case: Case, sharp: NDArray[np.float32], protocol: Protocol) -> Iterator[tuple[str, Mask]]:
+    """What a pixel may be, hardest first; each is asked of those that no earlier kind took."""
+    known = np.isfinite(case.truth_m)
+    dioptres = optics.metres_to_dioptres(np.where(known, case.truth_m, 1))
+    planes = protocol.focus_dioptres
+    yield "beyond the planes", known & ((dioptres < planes.min()) | (dioptres > planes.max()))
+    logs, window = np.log(dioptres), np.ones((EDGE_PX, EDGE_PX))
+    yield (
+        "at a depth edge",
+        known & (cv2.dilate(logs, window) - cv2.erode(logs, window) > np.log(EDGE_RATIO)),
+    )
+    gray = cv2.cvtColor(sharp.astype(np.float32), cv2.COLOR_RGB2GRAY)
+    mean, square = (cv2.blur(x, (FLAT_PX, FLAT_PX)) for x in (gray, gray * gray))
+    yield "without texture", known & (square - mean * mean < FLAT * FLAT)
+    yield "elsewhere", known
+
+
+def main() -> None:
+    """Score one model."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("source")
+    given = parser.parse_args()
+    model, engine = read_model_file(given.model), Runtime(given.model)
+    source = open_source(given.source, include=DEV_RGBD)
+    for protocol in PROTOCOLS.values():
+        rows: dict[str, list[tuple[float, ...]]] = {}
+        for stage in rendered_stages(protocol, source, len(source)):
+            case = make_case(protocol, stage, stage.shoot(protocol))
+            raw = run_stack(case.stack, model, engine)
+            depth, _, _ = finish(raw, case.stack.reference.rgb, case.stack.size, 0.0)
+            said, true = 1 / depth, 1 / case.truth_m
+            said = np.maximum(said, FARTHEST)
+            error, wrong = np.abs(said - true), np.maximum(said / true, true / said) >= 1.25
+            left = np.isfinite(true)
+            total = left.sum()
+            for name, mask in kinds(case, stage.scene.rgb, protocol):
+                mine = mask & left
+                left &= ~mine
+                parts = mine.sum(), (mine & wrong).sum(), error[mine].sum()
+                rows.setdefault(name, []).append(tuple(float(p / total) for p in parts))
+        print(f"\n| {protocol.name} | pixels | wrong by 1.25 | part of MAE D |\n|---|---|---|---|")
+        for name, found in rows.items():
+            share, failed, part = np.mean(found, axis=0)
+            print(f"| {name} | {share:.1%} | {failed:.1%} | {part:.4f} |")
+
+
+if __name__ == "__main__":
+    main()
