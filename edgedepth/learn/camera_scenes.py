@@ -26,9 +26,9 @@ from edgedepth.spec import ModelSpec
 AROUND = 1.25
 """K and noise are drawn up to this factor about the measured ones: they are not known better."""
 
-OUTSIDE = 0.2
-"""Of a stack at most this share lies beyond its planes on either side: whoever sweeps
-what is before the lens leaves less out than the trainer does on purpose."""
+OUTSIDE, BLIND = 0.2, 0.1
+"""Of a stack at most this share lies beyond its planes on either side, and few sweeps know nothing
+of their scene: whoever sweeps what is before the lens leaves less out than the trainer does."""
 
 EVEN = (0.5, 0.3, 0.1, 0.1)
 """Most sweeps step evenly in dioptres; see PlaneRecipe.spread_weights."""
@@ -52,7 +52,11 @@ def camera_recipe(material: Sequence[Material]) -> Recipe:
         max_coc_px=max(usual.max_coc_px, AROUND * blur),
         linear_share=1.0,
         planes=PlaneRecipe(
-            layout_share=0.0, far_outside=OUTSIDE, near_outside=OUTSIDE, spread_weights=EVEN
+            blind_share=BLIND,
+            layout_share=0.0,
+            far_outside=OUTSIDE,
+            near_outside=OUTSIDE,
+            spread_weights=EVEN,
         ),
         degrade=DegradeRecipe(
             read_noise=(noise / AROUND, noise * AROUND),
