@@ -154,11 +154,11 @@ def test_the_app_packs_the_frames_that_python_packs(
 def test_the_app_gives_the_depth_that_python_gives(answer: Answer) -> None:
     difference = np.abs(answer.java("aligned_dioptres") - answer.python.dioptres)
     own = MOST_STEPS * answer.step_dioptres if answer.step_dioptres else FLOAT_TOLERANCE_D
-    # A byte of the plane that holds depth so far goes straight into the answer: on an 8-bit
-    # grid that is a step.
-    byte = max(answer.byte_dioptres, answer.step_dioptres)
-    assert difference.max() <= own + byte + 1e-5
-    assert np.percentile(difference, 99) <= own + 1e-5
+    # A byte of the plane that holds depth so far goes straight into the answer, and a gate on its
+    # slope multiplies what the kernels of two runtimes round differently: single pixels.
+    farthest = max(own + answer.byte_dioptres, 2 * own if answer.step_dioptres else 0)
+    assert difference.max() <= farthest + 1e-5
+    assert np.percentile(difference, 99.9) <= own + 1e-5
     assert np.ptp(answer.java("aligned_dioptres")) > 0.5
 
 
