@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--sensor-width-mm", type=float, help="Width of the camera's sensor.")
 @click.option(
-    "--steps", type=click.IntRange(1), default=200, show_default=True, help="Of each phase."
+    "--steps", type=click.IntRange(1), default=400, show_default=True, help="Of each phase."
 )
 @click.option(
     "--learning-rate",

@@ -46,6 +46,9 @@ LESSON_BATCH = 3
 SLACK = 1.01
 """So little worse for one of the two judges is chance."""
 
+SURE = 2.0
+"""Standard errors by which rendered scenes must be measured worse to tell against an outcome."""
+
 
 @dataclass(frozen=True)
 class FinetuneConfig:
@@ -60,11 +63,11 @@ class FinetuneConfig:
         seed: of everything random.
     """
 
-    steps: int = 200
+    steps: int = 400
     learning_rate: float = 6e-4
-    lessons: int = 64
+    lessons: int = 128
     photos: float = 1.0
-    exam_stacks: int = 6
+    exam_stacks: int = 16
     seed: int = 0
 
 
@@ -79,6 +82,7 @@ class Outcome:
             and of those that were not.
         exam: (before, after) mean absolute error in dioptres on rendered stacks of this camera;
             None without.
+        exam_chance: standard error of its change.
     """
 
     phase: str
@@ -86,6 +90,7 @@ class Outcome:
     fitted: tuple[float, float]
     held_out: tuple[float, float]
     exam: tuple[float, float] | None = None
+    exam_chance: float = 0.0
 
     def told(self) -> str:
         """The errors in words."""
@@ -96,13 +101,17 @@ class Outcome:
         )
         if self.exam is None:
             return said
-        return f"{said}; rendered scenes {self.exam[0]:.3f} -> {self.exam[1]:.3f} D"
+        return (
+            f"{said}; rendered scenes {self.exam[0]:.3f} -> {self.exam[1]:.3f} D "
+            f"(chance {self.exam_chance:.3f})"
+        )
 
     def record(self) -> dict[str, float | bool]:
         """What summary.json and ``--json`` say of it."""
         exam = {}
         if self.exam is not None:
-            exam = dict(zip(("exam_before", "exam_after"), self.exam, strict=True))
+            names = "exam_before", "exam_after", "exam_chance"
+            exam = dict(zip(names, (*self.exam, self.exam_chance), strict=True))
         return {
             "fitted_before": self.fitted[0],
             "fitted_after": self.fitted[1],
@@ -116,9 +125,10 @@ class Outcome:
     def better(self) -> bool:
         """One of the judges, held-out frames and rendered scenes, is better satisfied than
         before, and neither clearly worse."""
-        judges = [self.held_out] if self.exam is None else [self.held_out, self.exam]
-        improved = any(after < before for before, after in judges)
-        return improved and all(after <= SLACK * before for before, after in judges)
+        (held, holds), exam = self.held_out, self.exam or (0.0, 0.0)
+        allowed = max((SLACK - 1) * exam[0], SURE * self.exam_chance)
+        worse = holds > SLACK * held or exam[1] > exam[0] + allowed
+        return (holds < held or exam[1] < exam[0]) and not worse
 
 
 def finetune_phase(
@@ -150,14 +160,18 @@ def finetune_phase(
     whole.load_weights(weights, run.weights_path(phase))
     firsts = [FirstAnswer.of(m, answer(whole, m.inputs)) for m in material]
     before = mean_errors(material, firsts, [first.position for first in firsts])
-    failed = exam_error(whole, exam)
+    failed = exam_errors(whole, exam)
     _fit(network, _Teaching(material, firsts, lessons, config), config, phase)
     adapted = network.weights()
     whole.load_weights(adapted)
     found = [answer(whole, m.inputs)["inverse_depth"] for m in material]
     after = mean_errors(material, firsts, found)
-    marks = None if failed is None else (failed, exam_error(whole, exam) or 0.0)
-    return Outcome(phase, adapted, (before[0], after[0]), (before[1], after[1]), marks)
+    outcome = Outcome(phase, adapted, (before[0], after[0]), (before[1], after[1]))
+    if not len(failed):
+        return outcome
+    fails = exam_errors(whole, exam)
+    chance = float(np.std(fails - failed) / np.sqrt(len(failed)))
+    return replace(outcome, exam=(float(failed.mean()), float(fails.mean())), exam_chance=chance)
 
 
 def lesson_spec(spec: ModelSpec) -> ModelSpec:
@@ -229,13 +243,13 @@ def _fit(network: FocalNetwork, teaching: _Teaching, config: FinetuneConfig, pha
             )
 
 
-def exam_error(network: FocalNetwork, exam: Sequence[Batch]) -> float | None:
-    """Mean absolute error in dioptres over all valid pixels; None without stacks."""
-    total = weight = 0.0
+def exam_errors(network: FocalNetwork, exam: Sequence[Batch]) -> NDArray[np.float64]:
+    """Mean absolute error in dioptres of each stack."""
+    found = []
     for stack in map(tensors, exam):
         said = network.forward(stack["frames"], stack["focus"], stack["optics"])
         position = said["inverse_depth"][0, ..., 0]
         error = tf.abs(stack["low"][0] + stack["span"][0] * position - stack["inverse_depth"][0])
-        total += float(tf.reduce_sum(error * stack["valid"][0]))
-        weight += float(tf.reduce_sum(stack["valid"][0]))
-    return total / weight if weight else None
+        valid = stack["valid"][0]
+        found.append(float(tf.reduce_sum(error * valid) / tf.maximum(tf.reduce_sum(valid), 1.0)))
+    return np.array(found)

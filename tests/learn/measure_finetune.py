@@ -56,12 +56,12 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class OddCamera:
-    """A camera unlike those in training.
+    """A camera unlike those in training; ``weak`` is at its border.
 
     Attributes:
         lens: focal length, f-number, sensor width.
         noise: spread of its read noise, of full scale.
-        odd: what lies outside the training range.
+        odd: what lies outside the training range; K is the cue image's.
     """
 
     lens: CameraPreset
@@ -71,8 +71,8 @@ class OddCamera:
 
 CAMERAS = {
     "dim": OddCamera(parse_camera("6.81,1.85,9.8"), 0.06, "noise 6 %; training ends at 3 %"),
-    "weak": OddCamera(parse_camera("2.5,2.0,5.0"), 0.004, "0.2 px/D; training begins at 0.25"),
-    "large": OddCamera(parse_camera("50,1.2,36"), 0.004, "18.5 px/D; training ends at 14"),
+    "weak": OddCamera(parse_camera("2.5,2.0,5.0"), 0.004, "0.8 px/D; training begins at 0.4"),
+    "large": OddCamera(parse_camera("50,1.2,36"), 0.004, "74 px/D; training ends at 27"),
 }
 
 
