@@ -28,6 +28,7 @@ BATCH = 512
 STEPS = 1200
 LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 1e-4
+MOST_DEVIATION = 8.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,11 @@ class Head:
 
     def logits(self, x: Floats) -> Floats:
         """(P,) log odds that the pixels belong together."""
-        return np.asarray(self._forward((x - self.mean) / self.spread)[-1][:, 0], np.float32)
+        return np.asarray(self._forward(self._standardised(x))[-1][:, 0], np.float32)
+
+    def _standardised(self, x: Floats) -> Floats:
+        """Clipped: a channel that hardly ever says anything would outweigh all others."""
+        return np.clip((x - self.mean) / self.spread, -MOST_DEVIATION, MOST_DEVIATION)
 
     def _forward(self, x: Floats) -> list[Floats]:
         layers = [x]
@@ -122,7 +127,7 @@ class Head:
         """Train with Adam (Kingma and Ba 2015) on the cross-entropy."""
         self.mean = pairs.difference.mean(axis=0)
         self.spread = pairs.difference.std(axis=0) + np.float32(1e-4)
-        x, y = (pairs.difference - self.mean) / self.spread, pairs.same.astype(np.float32)
+        x, y = self._standardised(pairs.difference), pairs.same.astype(np.float32)
         values = [*self.weights, *self.biases]
         firsts, seconds = ([np.zeros_like(p) for p in values] for _ in range(2))
         for step in range(STEPS):

@@ -42,6 +42,7 @@ def main() -> None:
         float_steps=given.steps,
         qat_steps=1,
         learning_rate=TrainConfig.learning_rate,
+        frozen_share=TrainConfig.frozen_share,
         validate_every=given.steps,
         shares=1,
     )
