@@ -89,8 +89,8 @@ def adapt(
             f"{material[-1].name}: {len(material[-1].focus)} frames to fit, "
             f"one held out ({material[-1].held_focus:.2f} D)"
         )
-    say(f"rendering {config.lessons} scenes as this camera takes them")
-    taught = lessons(material, lesson_spec(spec), config.lessons, config.seed, threads)
+    say(f"rendering {config.drawn_lessons} scenes as this camera takes them")
+    taught = lessons(material, lesson_spec(spec), config.drawn_lessons, config.seed, threads)
     asked = exam(material, spec, config.exam_stacks, config.seed, threads)
     outcomes = [finetune_phase(start, p, material, taught, asked, spec, config) for p in PHASES]
     if not any(o.better for o in outcomes):

@@ -70,6 +70,11 @@ class FinetuneConfig:
     exam_stacks: int = 16
     seed: int = 0
 
+    @property
+    def drawn_lessons(self) -> int:
+        """``lessons``, but no more than the steps can draw."""
+        return min(self.lessons, LESSON_BATCH * self.steps)
+
 
 @dataclass(frozen=True)
 class Outcome:

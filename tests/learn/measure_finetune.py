@@ -196,7 +196,7 @@ def measure(
     camera, spec, start = CAMERAS[name], starting_spec(run), time.perf_counter()
     samples = samples_of(camera, spec, root, sweeps, fit, threads)
     material = [s.material for s in samples if s.material is not None]
-    taught = lessons(material, lesson_spec(spec), config.lessons, config.seed, threads)
+    taught = lessons(material, lesson_spec(spec), config.drawn_lessons, config.seed, threads)
     asked = exam(material, spec, config.exam_stacks, config.seed, threads)
     print(f"{name}: {camera.odd}; {config}; {time.perf_counter() - start:.0f} s to render and read")
     print(f"{'MAE, dioptres':<22} {'fitted':>8} {'others':>8}")

@@ -196,6 +196,11 @@ def test_lessons_are_not_the_exam(start: Path, desk: Material) -> None:
     assert not np.array_equal(taught[0].inverse_depth, taught[1].inverse_depth)
 
 
+def test_no_lesson_is_rendered_in_vain() -> None:
+    assert FinetuneConfig(steps=2, lessons=128).drawn_lessons == 6
+    assert FinetuneConfig(steps=400, lessons=128).drawn_lessons == 128
+
+
 def test_noise_reaches_the_exam(start: Path, desk: Material) -> None:
     spec = replace(starting_spec(RunDirectory(start)), height=120, width=160)
     quiet, loud = (
