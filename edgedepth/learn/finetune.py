@@ -66,7 +66,7 @@ class FinetuneConfig:
     steps: int = 400
     learning_rate: float = 6e-4
     lessons: int = 128
-    photos: float = 1.0
+    photos: float = 10.0
     exam_stacks: int = 16
     seed: int = 0
 
