@@ -18,10 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import optics
-from edgedepth.capture.inference import finish, run_stack
-from edgedepth.capture.modelfile import read_model_file
-from edgedepth.capture.runtimes import Runtime
 from edgedepth.data.sources import open_source
+from edgedepth.evaluate import bounded, model_file
 from edgedepth.protocols import DEV_RGBD, PROTOCOLS, Case, Protocol, make_case, rendered_stages
 
 EDGE_PX, EDGE_RATIO = 9, 1.16
@@ -30,8 +28,8 @@ EDGE_PX, EDGE_RATIO = 9, 1.16
 FLAT_PX, FLAT = 25, 4 / 255
 """No texture: brightness in this window varies less than this (standard deviation)."""
 
-FARTHEST = 0.1
-"""Dioptres; answers beyond count as this, as in `edgedepth eval`."""
+WRONG = 1.25
+"""Off by this factor or more, which delta1 does not count."""
 
 Mask = NDArray[np.bool_]
 
@@ -59,17 +57,14 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("source")
     given = parser.parse_args()
-    model, engine = read_model_file(given.model), Runtime(given.model)
+    model = model_file(given.model)
     source = open_source(given.source, include=DEV_RGBD)
     for protocol in PROTOCOLS.values():
         rows: dict[str, list[tuple[float, ...]]] = {}
         for stage in rendered_stages(protocol, source, len(source)):
             case = make_case(protocol, stage, stage.shoot(protocol))
-            raw = run_stack(case.stack, model, engine)
-            depth, _, _ = finish(raw, case.stack.reference.rgb, case.stack.size, 0.0)
-            said, true = 1 / depth, 1 / case.truth_m
-            said = np.maximum(said, FARTHEST)
-            error, wrong = np.abs(said - true), np.maximum(said / true, true / said) >= 1.25
+            said, true = 1 / bounded(model.predict(case.stack)), 1 / case.truth_m
+            error, wrong = np.abs(said - true), np.maximum(said / true, true / said) >= WRONG
             left = np.isfinite(true)
             total = left.sum()
             for name, mask in kinds(case, stage.scene.rgb, protocol):
@@ -77,7 +72,9 @@ def main() -> None:
                 left &= ~mine
                 parts = mine.sum(), (mine & wrong).sum(), error[mine].sum()
                 rows.setdefault(name, []).append(tuple(float(p / total) for p in parts))
-        print(f"\n| {protocol.name} | pixels | wrong by 1.25 | part of MAE D |\n|---|---|---|---|")
+        print(
+            f"\n| {protocol.name} | pixels | wrong by {WRONG} | part of MAE D |\n|---|---|---|---|"
+        )
         for name, found in rows.items():
             share, failed, part = np.mean(found, axis=0)
             print(f"| {name} | {share:.1%} | {failed:.1%} | {part:.4f} |")
