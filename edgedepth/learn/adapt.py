@@ -76,7 +76,7 @@ def adapt(
 
     Raises:
         UserError: a sweep that cannot teach, sweeps of several cameras, or no phase that
-            explains the held-out frames better than before; nothing is written then.
+            became better (:attr:`Outcome.better`); nothing is written then.
     """
     spec = starting_spec(start)
     for phase in PHASES:

@@ -44,10 +44,10 @@ LESSON_SIZE = (128, 160)
 LESSON_BATCH = 3
 
 SLACK = 1.01
-"""So little worse for one of the two judges is chance."""
+"""A judge's error may grow by this factor without telling against an outcome."""
 
 SURE = 2.0
-"""Standard errors by which rendered scenes must be measured worse to tell against an outcome."""
+"""So may that on rendered scenes by so many standard errors of its change."""
 
 
 @dataclass(frozen=True)
