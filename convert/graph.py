@@ -122,35 +122,32 @@ def _is_kind(step: str) -> bool:
     return kind == "constant" or (kind.islower() and kind.upper() in OPERATOR_CODES)
 
 
+DENSE = 0.75
+"""Weights of a kernel that are not zero, above which its zeros are chance."""
+
+
 def macs(model: Model, graph: Any) -> int:
     """Multiply-accumulates of one run of a graph (convolutions and matrix products).
 
-    A convolution kernel that is mostly zeros stands for a smaller one (see ``packing``): there
-    only what is not zero counts.
+    A convolution kernel with many zeros stands for a smaller one (see ``packing``): there only
+    what is not zero counts.
     """
-    return sum(_macs_of(model, node) for node in nodes(model, graph))
+    found = nodes(model, graph)
+    # A file in half precision widens its weights before they are used.
+    narrow = {id(n.output): n.inputs()[0] for n in found if n.kind == "DEQUANTIZE"}
+    return sum(_macs_of(model, node, narrow) for node in found)
 
 
-def _stored(model: Model, node: Node, tensor: Any) -> Any:
-    """A weight's values, also where the file keeps them in half precision; None if computed."""
-    value = constant(model, tensor)
-    if value is not None:
-        return value
-    for maker in nodes(model, node.graph):
-        if maker.kind == "DEQUANTIZE" and maker.output is tensor:
-            return constant(model, maker.inputs()[0])
-    return None
-
-
-def _macs_of(model: Model, node: Node) -> int:
+def _macs_of(model: Model, node: Node, narrow: Mapping[int, Any]) -> int:
     def size(tensor: Any) -> int:
         return int(np.prod(shape_of(tensor), dtype=np.int64))
 
     tensors = [node.graph.tensors[i] for i in _indices(node.operator.inputs)]
     if node.kind == "CONV_2D":
-        kernel, whole = _stored(model, node, tensors[1]), size(tensors[1])
+        kernel = constant(model, narrow.get(id(tensors[1]), tensors[1]))
+        whole = size(tensors[1])
         useful = whole if kernel is None else int(np.count_nonzero(kernel))
-        each = useful if 2 * useful <= whole else whole
+        each = useful if useful <= DENSE * whole else whole
         return size(node.output) // shape_of(node.output)[-1] * each
     if node.kind == "DEPTHWISE_CONV_2D":
         return size(node.output) * int(np.prod(shape_of(tensors[1])[1:3], dtype=np.int64))

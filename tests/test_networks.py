@@ -75,6 +75,7 @@ def test_mobile_begins_with_the_depth_that_its_last_frame_carries(presets):
 
 def test_layers_that_only_move_numbers_stay_sparse(presets):
     from edgedepth.models.layers import Mode
+    from edgedepth.models.mobile import C2
 
     networks = [
         presets.make_network(small_spec(presets, "mobile"), mode)
@@ -88,10 +89,56 @@ def test_layers_that_only_move_numbers_stay_sparse(presets):
             if layer.pattern is None:
                 continue
             kernel, _ = layer.folded()
-            assert np.mean(kernel != 0) < 0.2
+            moving = kernel[..., C2:] if layer is network.front else kernel
+            assert np.mean(moving != 0) < 0.2
             assert np.array_equal(kernel != 0, layer.pattern != 0)
             found += 1
-    assert found == 8
+    assert found == 10
+
+
+def test_planes_of_the_last_frame_reach_the_decoder_unchanged(presets):
+    from edgedepth.models.layers import Mode
+    from edgedepth.models.mobile import DEPTH, SUPPORT, VERTEX
+
+    network = presets.make_network(small_spec(presets, "mobile"), Mode.FOLDED)
+    network.copy_folded(presets.make_network(small_spec(presets, "mobile"), Mode.FLOAT))
+    frames, focus, optics = stack_for(network.spec)
+    held = network.step(frames[:, 0], focus[:, :1], optics, None)["state_answers"].numpy()[0]
+    cells = frames[0, 0].reshape(held.shape[0], 4, held.shape[1], 4, -1).transpose(0, 2, 1, 3, 4)
+    np.testing.assert_allclose(held[..., :16], cells[..., DEPTH].reshape(*held.shape[:2], 16), 1e-5)
+    halves = cells.reshape(*held.shape[:2], 2, 2, 2, 2, -1).mean((3, 5))
+    for plane, first in ((VERTEX, 16), (SUPPORT, 20)):
+        found, wanted = held[..., first : first + 4], halves[..., plane]
+        np.testing.assert_allclose(found, wanted.reshape(found.shape), 1e-5)
+
+
+def test_jitter_is_for_training_alone(presets):
+    from edgedepth.models.layers import Mode
+
+    network = presets.make_network(small_spec(presets, "mobile"), Mode.FLOAT)
+    enliven(network)
+    frames, focus, optics = stack_for(network.spec)
+
+    def answer(training: bool) -> np.ndarray:
+        return network.forward(frames, focus, optics, training)["confidence"].numpy()
+
+    shaken, calm = answer(True), answer(False)  # training moves the batch norms' statistics
+    network.cell.jitter = None
+    np.testing.assert_allclose(answer(False), calm, atol=1e-5)
+    assert np.abs(answer(True) - shaken).max() > 1e-3
+
+
+def test_noise_has_the_deviation_asked_for_and_follows_what_it_is_added_to():
+    from edgedepth.models.backend import tf
+    from edgedepth.models.layers import shaken
+
+    values = np.random.default_rng(0).normal(0, 1, (4, 50, 50)).astype(np.float32)
+    added = shaken(tf.constant(values), 0.1).numpy() - values
+    np.testing.assert_array_equal(added, shaken(tf.constant(values), 0.1).numpy() - values)
+    assert abs(added.std() - 0.1) < 0.005
+    assert abs(added.mean()) < 0.01
+    other = shaken(tf.constant(values + np.float32(0.01)), 0.1).numpy() - values
+    assert np.corrcoef(added.ravel(), other.ravel())[0, 1] < 0.1
 
 
 @pytest.mark.parametrize("quantized", [False, True])

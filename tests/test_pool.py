@@ -180,6 +180,27 @@ def test_the_ends_of_the_sweep_mostly_stay(fake_stack):
     assert 140 < kept < 195
 
 
+def test_half_of_the_single_pictures_are_focused_at_what_they_show(fake_stack):
+    stack = replace(
+        fake_stack(0),
+        inverse_depth=np.full_like(fake_stack(0).inverse_depth, 1.02),
+        focus_dioptres=np.array([3, 2, 1, 0.5, 0.3, 0.1], np.float32),
+    )
+    stack = replace(stack, valid=np.ones(stack.valid.shape, bool))
+    drawn = [
+        float(vary(stack, 1, SPEC, np.random.default_rng(seed)).focus_dioptres[0])
+        for seed in range(300)
+    ]
+    near = sum(focus == 1 for focus in drawn) / len(drawn)
+    assert 0.48 < near < 0.68  # a half, and a sixth of the others
+    blind = replace(stack, valid=np.zeros_like(stack.valid))
+    others = {
+        float(vary(blind, 1, SPEC, np.random.default_rng(seed)).focus_dioptres[0])
+        for seed in range(100)
+    }
+    assert len(others) == 6
+
+
 def test_mirroring_moves_picture_and_truth_together():
     ramp = np.tile(np.arange(48, dtype=np.uint8), (32, 1))
     stack = PackedStack(

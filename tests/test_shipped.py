@@ -17,8 +17,9 @@ from edgedepth import baselines, cards
 from edgedepth.capture import infer_depth, read_sweep, register_sweep
 from edgedepth.capture.modelfile import default_model_path, read_model_file
 from edgedepth.capture.runtimes import Runtime, choose
-from edgedepth.convert import flatbuffer
+from edgedepth.convert import flatbuffer, verify
 from edgedepth.convert.audit import audit
+from edgedepth.convert.running import Session
 from edgedepth.evaluate import model_file
 from edgedepth.metrics import depth_metrics
 from edgedepth.protocols import shuffled
@@ -52,6 +53,21 @@ def test_a_run_takes_at_most_300_million_multiply_adds_at_every_precision():
     ]
     assert 100e6 < max(found) <= 300e6
     assert max(found) - min(found) < 0.02 * max(found)
+
+
+def test_kernels_that_round_otherwise_change_little():
+    """What docs/results/parity.json says of four stacks, on the first: 7 steps, 1.6 % over 2."""
+    path = default_model_path()
+    stack = verify.check_stacks(read_model_file(path).spec, 1)[0]
+    answers = []
+    for fast in (True, False):
+        session = Session(path.read_bytes(), xnnpack=fast)
+        given = session.stored("infer", stack.inputs)
+        answers.append(session.run("infer", given)["inverse_depth"].astype(np.int32))
+    apart = np.abs(answers[0] - answers[1])
+    assert apart.max() <= 8
+    assert np.mean(apart > 2) < 0.04
+    assert np.mean(apart > 0) > 0, "both ran the same kernels"
 
 
 def test_the_sample_s_depth_is_right(truth_m: NDArray[np.float32]):

@@ -35,6 +35,9 @@ STALLED_S = 900
 ENDS_STAY = 0.8
 """Share of the drawn stacks that keep their nearest and farthest plane."""
 
+FOCUSED_SHARE = 0.5
+"""Share of the single pictures that are focused at something they show, as cameras do it."""
+
 
 @dataclass(frozen=True)
 class PoolConfig:
@@ -349,7 +352,7 @@ class BatchConfig:
     """
 
     frame_counts: tuple[int, ...] = (5, 3, 8, 2, 1)
-    frame_weights: tuple[float, ...] = (0.4, 0.18, 0.24, 0.12, 0.06)
+    frame_weights: tuple[float, ...] = (0.38, 0.17, 0.22, 0.12, 0.11)
     frames_per_batch: int = 40
     seed: int = 0
 
@@ -416,11 +419,12 @@ def vary(stack: PackedStack, count: int, spec: ModelSpec, rng: np.random.Generat
     first = 1 if spec.all_in_focus_first else 0
     planes = len(stack.rgb) - first
     ranked = rng.permutation(planes)
+    focus = stack.focus_dioptres[first:]
     if count > 1 and rng.random() < ENDS_STAY:
-        ends = np.array(
-            [stack.focus_dioptres[first:].argmin(), stack.focus_dioptres[first:].argmax()]
-        )
+        ends = np.array([focus.argmin(), focus.argmax()])
         ranked = np.concatenate([ends, ranked[~np.isin(ranked, ends)]])
+    elif count == 1 and stack.valid.any() and rng.random() < FOCUSED_SHARE:
+        ranked = np.array([np.abs(focus - rng.choice(stack.inverse_depth[stack.valid])).argmin()])
     chosen = first + ranked[: min(count, planes)]
     order = np.argsort(stack.focus_dioptres[chosen], kind="stable")
     chosen = chosen[order if rng.random() < 0.5 else order[::-1]]

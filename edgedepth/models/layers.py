@@ -25,6 +25,9 @@ TANH: Range = (-1.0, 127 / 128)
 CELL: Range = (-4.0, 4 * 127 / 128)
 RELU6: Range = (0.0, 6.0)
 UNIT: Range = (0.0, 1.0)
+UNEVEN_TANH: Range = (-1.01, 1.01 * 127 / 128)
+"""Of products with a saturated gate and of what is added to ``CELL``: on ``TANH`` many of these
+would lie exactly between two steps, where kernels differ in how they round."""
 
 
 class Mode(enum.Enum):
@@ -358,7 +361,11 @@ class LstmCell(keras.layers.Layer):
     Args:
         from_input, from_state: :class:`Gates` or :class:`Dense` with 4 x units outputs; the
             recurrent one has no bias, so that a zero state adds exactly nothing.
-        gates: grid of their sum; one that follows the data where None.
+        gates: grid of their sum, within which they are kept; one that follows the data where None.
+        memory: grid of the cell, within which it is kept too if ``gates`` is given.
+        jitter: in training, gates and hidden state are off at random by so many steps of their
+            8-bit grids (standard deviation): recurrence enlarges what rounding does, so nothing
+            learnt shall hang on a single step.
     """
 
     def __init__(
@@ -367,19 +374,23 @@ class LstmCell(keras.layers.Layer):
         from_input: Gates | Dense,
         from_state: Gates | Dense,
         gates: Range | None = None,
+        memory: Range = CELL,
+        jitter: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.quantized = mode is Mode.QUANTIZED
+        self.limits = None if gates is None or self.quantized else (gates, memory)
+        self.jitter = (jitter, gates) if jitter and gates else None
         self.from_input, self.from_state = from_input, from_state
         self.gates = Sum(mode, 2, out=gates)
         self.input_gate = FakeQuant(mode, SIGMOID)
         self.forget_gate = FakeQuant(mode, SIGMOID)
         self.output_gate = FakeQuant(mode, SIGMOID)
         self.candidate = FakeQuant(mode, TANH)
-        self.added = FakeQuant(mode, TANH)
-        self.kept = FakeQuant(mode, CELL)
-        self.cell = FakeQuant(mode, CELL)
+        self.added = FakeQuant(mode, UNEVEN_TANH)
+        self.kept = FakeQuant(mode, memory)
+        self.cell = FakeQuant(mode, memory)
         self.squashed = FakeQuant(mode, TANH)
         self.hidden = FakeQuant(mode, TANH)
 
@@ -400,6 +411,10 @@ class LstmCell(keras.layers.Layer):
         elif self.quantized:
             zeros = self.from_state.quant(tf.zeros_like(gates), training=False)
             gates = self.gates([gates, zeros], training=training)
+        if self.limits is not None:  # in 8 bits the grid clips
+            gates = tf.clip_by_value(gates, *self.limits[0])
+        if self.jitter and training:
+            gates = shaken(gates, self.jitter[0] * step_of(self.jitter[1]))
         i, f, g, o = tf.split(gates, 4, axis=-1)
         i = self.input_gate(tf.sigmoid(i))
         f = self.forget_gate(tf.sigmoid(f))
@@ -411,4 +426,22 @@ class LstmCell(keras.layers.Layer):
         elif self.quantized:
             cell = self.kept(tf.zeros_like(cell)) + cell
         cell = self.cell(cell)
-        return self.hidden(o * self.squashed(tf.tanh(cell))), cell
+        if self.limits is not None:
+            cell = tf.clip_by_value(cell, *self.limits[1])
+        hidden = self.hidden(o * self.squashed(tf.tanh(cell)))
+        if self.jitter and training:
+            hidden = shaken(hidden, self.jitter[0] * step_of(TANH))
+        return hidden, cell
+
+
+def step_of(grid: Range) -> float:
+    """Step of an 8-bit grid."""
+    return (grid[1] - grid[0]) / 255
+
+
+def shaken(x: Tensor, deviation: float) -> Tensor:
+    """``x`` with Gaussian noise that is a function of ``x`` alone: a run that is resumed sees what
+    one that was not stopped has seen."""
+    seed = tf.cast(tf.math.floormod(tf.reduce_sum(tf.abs(x)) * 1e3, 2.0**30), tf.int32)
+    noise = tf.random.stateless_normal(tf.shape(x), tf.stack([seed, seed + 1]), stddev=deviation)
+    return x + tf.stop_gradient(noise)

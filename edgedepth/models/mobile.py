@@ -41,7 +41,7 @@ from edgedepth.models.network import FIRST_FOCUS, FocalNetwork, StateTensor
 from edgedepth.preprocess import OUTPUT_RANGE
 from edgedepth.spec import ModelSpec
 
-C2, C4, C8, C16 = 12, 32, 40, 64
+C2, C4, C8, C16 = 10, 32, 40, 64
 """Channels at 1/2, 1/4, 1/8 and 1/16 of the input size."""
 
 UNITS = 40
@@ -59,6 +59,11 @@ PACK, HALVES = 4, 2
 VERTEX, DEPTH, SUPPORT = (3 + HEADS + ANSWERS.index(name) for name in ANSWERS)
 """Planes of a frame."""
 
+PASSED = HALVES**2 + 2
+"""Channels at 1/2 that hand on planes of a frame: the depth so far at all four sub-pixels, the
+vertex and the support averaged over them. With ``C2`` they are the 16 that a kernel makes at once,
+and the frame is read by one convolution only."""
+
 MIXED = 32
 """Corrections of the answer: differences of a mean or the vertex from it; the rest are constants,
 for what focus alone cannot tell."""
@@ -68,8 +73,18 @@ TINY = 1e-3
 SCORE: Range = (-EVIDENCE_LIMIT, EVIDENCE_LIMIT * 127 / 128)
 """A gate's logit is kept within this: sigmoid changes little beyond."""
 
-GATE: Range = (-8.0, 8 * 127 / 128)
-"""As are the recurrent cell's."""
+GATE: Range = (-4.0, 4 * 127 / 128)
+MEMORY: Range = (-2.0, 2 * 127 / 128)
+"""As are the recurrent cell's gates, and the cell. A step of a wider grid would be many of a
+gate's, and from frame to frame there would be more of them."""
+
+JITTER = 2.0
+"""Steps by which the recurrent cell is off at random in training."""
+
+UPPER_HALF: Range = (-18.0, 18 - 12 * 129 / 128)
+"""Grid of what is added to a ReLU6, where beyond 6 either way changes nothing. Its integers are not
+negative: halfway between two steps, where doubling by interpolation often ends, kernels agree on
+rounding positive numbers alone."""
 
 SIZE_MULTIPLE = 16
 
@@ -124,7 +139,9 @@ class MobileNetwork(FocalNetwork):
 
         self.condition_hidden = Dense(mode, CONDITION, norm=False, activation=relu6, out=RELU6)
         self.condition = Dense(mode, C4, norm=False)
-        self.front = Conv(mode, C2, 2, 2, norm=False, activation=relu6, out=RELU6)
+        self.front = Conv(
+            mode, C2 + PASSED, HALVES, HALVES, norm=False, activation=relu6, out=RELU6
+        )
         self.stem = Conv(mode, C4, 1)
         self.conditioned = Sum(mode, 2, activation=relu6, out=RELU6)
         self.encode4 = [Separable(mode, C4, C4), Separable(mode, C4, C4)]
@@ -133,17 +150,18 @@ class MobileNetwork(FocalNetwork):
 
         self.scores2 = Conv(mode, HALVES**2 * HEADS, 1, norm=False)
         self.scores4 = Conv(mode, HALVES**2 * HEADS, 1, norm=False)
-        self.scores8 = Conv(mode, HALVES**2 * HEADS, 1, norm=False)
-        self.scores = Sum(mode, 3, out=SCORE)
+        self.scores = Sum(mode, 2, out=SCORE)
         self.combine = RunningMeans(mode)
-        self.answers = Conv(mode, PACK**2 + 2 * HALVES**2, PACK, PACK, norm=False, out=UNIT)
+        self.answers = Conv(mode, PACK**2 + 2 * HALVES**2, 1, norm=False, out=UNIT)
         self.cell = LstmCell(
             mode,
             Gates(mode, C16, 4 * UNITS, out=GATE),
             Gates(mode, UNITS, 4 * UNITS, bias=False, out=GATE),
             gates=GATE,
+            memory=MEMORY,
+            jitter=JITTER,
         )
-        self.up8 = Conv(mode, C8, 1)
+        self.up8 = Conv(mode, C8, 1, out=UPPER_HALF)
         self.join8 = Sum(mode, 2, activation=relu6, out=RELU6)
         self.context = Separable(mode, C8, C4)
         self.focus4 = Conv(mode, C4, 1)
@@ -165,6 +183,8 @@ class MobileNetwork(FocalNetwork):
         moves = self._moves()
         for layer, kernel in moves.items():
             layer.pattern = (kernel != 0).astype(np.float32)
+        self.front.pattern = (_front_kernel(spec.channels) != 0).astype(np.float32)
+        self.front.pattern[..., :C2] = 1
         if mode is Mode.FLOAT:
             self._start_classical(moves)
 
@@ -176,7 +196,7 @@ class MobileNetwork(FocalNetwork):
         """
         fine, halves, means = PACK**2, HALVES**2, HALVES**2 * HEADS
         within = _half_of_fine()
-        scores = np.zeros((halves * C2, means), np.float32)
+        scores = np.zeros((halves * (C2 + PASSED), means), np.float32)
         base = np.zeros((means + self.answers.filters, fine), np.float32)
         difference = np.zeros((means + self.answers.filters, MIXED), np.float32)
         base[means : means + fine] = np.eye(fine)
@@ -189,9 +209,9 @@ class MobileNetwork(FocalNetwork):
                 difference[column if mean else means + fine + half, column] = 1
                 difference[means : means + fine, column] = -within[:, half] / halves
                 if mean:
-                    scores[half * C2 + source, column] = 2
+                    scores[half * (C2 + PASSED) + source, column] = 2
         return {
-            self.answers: _answers_kernel(self.spec.channels),
+            self.answers: _answers_kernel()[None, None],
             self.scores2: scores[None, None],
             self.base: base[None, None],
             self.difference: difference[None, None],
@@ -202,12 +222,10 @@ class MobileNetwork(FocalNetwork):
         for layer, kernel in moves.items():
             layer.load(kernel, np.zeros(layer.filters))
         self.scores2.bias.assign(np.full(self.scores2.filters, -EVIDENCE_LIMIT))
-        front = self.front.kernel.numpy()
-        front[..., :HEADS] = 0
-        for head in range(HEADS):
-            front[:, :, 3 + head, head] = EVIDENCE_LIMIT / HALVES**2
-        self.front.load(front, np.zeros(C2))
-        for layer in (self.scores4, self.scores8, self.mix):
+        front = _front_kernel(self.spec.channels)
+        front[..., HEADS:C2] = self.front.kernel.numpy()[..., HEADS:C2]
+        self.front.load(front, np.zeros(C2 + PASSED))
+        for layer in (self.scores4, self.mix):
             layer.kernel.assign(layer.kernel * 0.005)
         differences = HALVES**2 * (HEADS + 1)
         constant = np.zeros(MIXED)
@@ -224,7 +242,7 @@ class MobileNetwork(FocalNetwork):
         h, w = self.spec.height, self.spec.width
         return {
             "state_h": StateTensor((1, h // 16, w // 16, UNITS), TANH, decoded=False),
-            "state_c": StateTensor((1, h // 16, w // 16, UNITS), CELL, decoded=False),
+            "state_c": StateTensor((1, h // 16, w // 16, UNITS), MEMORY, decoded=False),
             "state_features": StateTensor((1, h // 4, w // 4, C4), RELU6),
             "state_means": StateTensor((1, h // 4, w // 4, HALVES**2 * HEADS), UNIT, FIRST_FOCUS),
             "state_answers": StateTensor(
@@ -246,14 +264,10 @@ class MobileNetwork(FocalNetwork):
         x8 = self.encode8(x4, training=training)
         x16 = self.encode16(x8, training=training)
         scores = self.scores(
-            [
-                self.scores2(x2, training=training),
-                self.scores4(x4, training=training),
-                double(self.scores8(x8, training=training)),
-            ],
+            [self.scores2(x2, training=training), self.scores4(x4, training=training)],
             training=training,
         )
-        answers = self.answers(frames, training=training)
+        answers = self.answers(x2, training=training)
         if not self.quantized:  # there the grid clips
             scores = tf.clip_by_value(scores, *SCORE)
             answers = tf.clip_by_value(answers, *UNIT)
@@ -354,13 +368,28 @@ def _half_of_fine() -> np.ndarray:
     return np.eye(HALVES**2, dtype=np.float32)[row // ratio * HALVES + column // ratio]
 
 
-def _answers_kernel(channels: int) -> np.ndarray:
-    """(4, 4, channels, 24) that picks out of a frame the depth so far at all sub-pixels of a cell,
-    then the vertex and the support, averaged over the means' sub-pixels."""
-    kernel = np.zeros((PACK**2, channels, PACK**2 + 2 * HALVES**2), np.float32)
-    halves = _half_of_fine()
-    kernel[:, DEPTH, : PACK**2] = np.eye(PACK**2)
-    share = halves / halves.sum(axis=0)
-    kernel[:, VERTEX, PACK**2 : PACK**2 + HALVES**2] = share
-    kernel[:, SUPPORT, PACK**2 + HALVES**2 :] = share
-    return kernel.reshape(PACK, PACK, channels, -1)
+def _front_kernel(channels: int) -> np.ndarray:
+    """(2, 2, channels, C2 + PASSED) that averages evidence into the first channels and hands planes
+    on in the last ones, on a grid six times as wide; 0 in between."""
+    kernel = np.zeros((HALVES**2, channels, C2 + PASSED), np.float32)
+    for head in range(HEADS):
+        kernel[:, 3 + head, head] = EVIDENCE_LIMIT / HALVES**2
+    most = RELU6[1]
+    kernel[:, DEPTH, C2 : C2 + HALVES**2] = most * np.eye(HALVES**2)
+    kernel[:, VERTEX, C2 + HALVES**2] = kernel[:, SUPPORT, C2 + HALVES**2 + 1] = most / HALVES**2
+    return kernel.reshape(HALVES, HALVES, channels, -1)
+
+
+def _answers_kernel() -> np.ndarray:
+    """(4 (C2 + PASSED), 24) that picks out of a cell's sub-pixels the depth so far at all of its
+    pixels, then the vertex, then the support."""
+    halves, fine, step = HALVES**2, PACK**2, C2 + PASSED
+    kernel = np.zeros((halves * step, fine + 2 * halves), np.float32)
+    row, column = np.divmod(np.arange(fine), PACK)
+    inner = row % HALVES * HALVES + column % HALVES
+    for pixel, half in enumerate(_half_of_fine().argmax(axis=1)):
+        kernel[half * step + C2 + inner[pixel], pixel] = 1
+    for half in range(halves):
+        kernel[half * step + C2 + halves, fine + half] = 1
+        kernel[half * step + C2 + halves + 1, fine + halves + half] = 1
+    return kernel / np.float32(RELU6[1])
