@@ -102,27 +102,6 @@ def write_result(
     return report
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write one file, whole or not at all.
-
-    Raises:
-        UserError: the place cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror or error})", "choose another place with -o"
-        ) from None
-
-
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

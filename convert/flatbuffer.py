@@ -6,10 +6,6 @@ else touches it, since the C++ runtimes trust a file more than a user's download
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgedepth.errors import UserError
+from edgedepth.files import write_bytes
 
 Model: TypeAlias = Any
 """A ``schema.ModelT``; the generated classes carry no types."""
@@ -135,43 +132,16 @@ def pack(model: Model) -> bytes:
     return bytes(builder.Output())
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that replaces it when the block ends well.
+ADVICE = "free some space or choose another place with -o"
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file in one go: it is there whole, or not at all.
 
     Raises:
         UserError: the folder is missing or not writable, or the disk is full.
     """
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path} ({error.strerror})", "choose another place with -o"
-        ) from None
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path} ({error.strerror})", "free some space or choose another place"
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file in one go: it is there whole, or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+    write_bytes(path, data, ADVICE)
 
 
 def constant(model: Model, tensor: Any) -> NDArray[Any] | None:

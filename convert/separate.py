@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgedepth.convert import flatbuffer, metadata, passes, standard_metadata
 from edgedepth.convert.graph import signatures
+from edgedepth.files import whole_file
 from edgedepth.spec import ModelSpec
 
 
@@ -50,5 +51,5 @@ def write_parts(path: Path, parts: Mapping[str, bytes]) -> list[Path]:
     paths = [part_path(path, key) for key in parts]
     with contextlib.ExitStack() as stack:
         for target, data in zip(paths, parts.values(), strict=True):
-            stack.enter_context(flatbuffer.replacing(target)).write_bytes(data)
+            stack.enter_context(whole_file(target, flatbuffer.ADVICE)).write_bytes(data)
     return paths

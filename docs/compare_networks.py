@@ -32,10 +32,11 @@ from edgedepth.data.pool import BatchConfig, Pool, stack_path
 from edgedepth.data.sources import open_source
 from edgedepth.distributed import make_team
 from edgedepth.errors import UserError
+from edgedepth.files import write_text
 from edgedepth.models.backend import keras, tf
 from edgedepth.models.layers import Conv, Mode, Tensor
 from edgedepth.models.mobile import DEPTH, UNITS, VERTEX, MobileNetwork, default_spec
-from edgedepth.rundir import RunDirectory, training_hours, write_text
+from edgedepth.rundir import RunDirectory, training_hours
 from edgedepth.spec import ModelSpec
 from edgedepth.train import Trainer
 from edgedepth.validation import ValidationStack, score, validation_stacks

@@ -20,7 +20,7 @@ from typing import Any
 
 from edgedepth.capture.modelfile import read_model_file
 from edgedepth.cards import SCHEMA, SHIPPED, read_card, sha256
-from edgedepth.rundir import write_text
+from edgedepth.files import write_text
 
 METRICS = ("rmse", "absrel", "delta1", "mae_dioptres")
 BASELINES = ("mean depth", "classical")

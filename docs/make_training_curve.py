@@ -27,7 +27,8 @@ from PIL import Image
 from edgedepth.bench.drawing import GRID, Colour, Picture, canvas, nice_step, put_text
 from edgedepth.bench.record import rounded, to_json
 from edgedepth.errors import UserError
-from edgedepth.rundir import RunDirectory, training_hours, write_text
+from edgedepth.files import write_text
+from edgedepth.rundir import RunDirectory, training_hours
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SCHEMA = "edgedepth-training/1"

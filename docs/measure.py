@@ -42,9 +42,10 @@ from edgedepth.capture.modelfile import ModelFile, read_model_file
 from edgedepth.cards import sha256, shipped_models
 from edgedepth.data.sources import open_source
 from edgedepth.errors import UserError
+from edgedepth.files import write_text
 from edgedepth.learn.adapt import starting_run
 from edgedepth.protocols import PROTOCOLS
-from edgedepth.rundir import RunDirectory, training_hours, write_text
+from edgedepth.rundir import RunDirectory, training_hours
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"

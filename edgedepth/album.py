@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edgedepth.data.scenes import RgbdScene
 from edgedepth.errors import UserError
+from edgedepth.files import write_arrays
 from edgedepth.protocols import TRACED_SAMPLES, Protocol
-from edgedepth.rundir import read_arrays, write_arrays
+from edgedepth.rundir import read_arrays
 
 Shoot = Callable[[Protocol], NDArray[np.float32]]
 

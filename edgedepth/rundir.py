@@ -13,7 +13,6 @@ pool/                rendered stacks (may be deleted; they are rendered again)
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import numpy as np
 
 from edgedepth.config import TrainConfig
 from edgedepth.errors import UserError
+from edgedepth.files import write_arrays, write_text
 
 
 class RunDirectory:
@@ -143,21 +143,6 @@ def training_hours(records: Sequence[Mapping[str, Any]]) -> list[float]:
     return hours
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    _replace(path, lambda partial: partial.write_text(text))
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an .npz whole or not at all."""
-
-    def write(partial: Path) -> None:
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-
-    _replace(path, write)
-
-
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read an .npz.
 
@@ -169,12 +154,3 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: record[name] for name in record.files}
     except (OSError, ValueError, BadZipFile, EOFError) as error:
         raise UserError(f"{path} is damaged ({error})", "train again") from None
-
-
-def _replace(path: Path, write: Any) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

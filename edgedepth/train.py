@@ -22,12 +22,13 @@ from edgedepth.data.batches import batches
 from edgedepth.data.pool import Batch, Pool
 from edgedepth.distributed import Team, make_team, replica_mean, watching_peers
 from edgedepth.errors import UserError
+from edgedepth.files import write_arrays
 from edgedepth.losses import LossWeights, imitation_loss, metres_loss, sweep_loss
 from edgedepth.models.backend import keras, tf
 from edgedepth.models.layers import Mode
 from edgedepth.models.network import FocalNetwork
 from edgedepth.models.presets import make_network, preset_spec
-from edgedepth.rundir import RunDirectory, write_arrays
+from edgedepth.rundir import RunDirectory
 from edgedepth.spec import ModelSpec
 from edgedepth.validation import (
     FRAMES,

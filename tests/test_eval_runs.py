@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from edgedepth import evaluate
 from edgedepth.config import preset_config
-from edgedepth.rundir import RunDirectory, write_arrays
+from edgedepth.files import write_arrays
+from edgedepth.rundir import RunDirectory
 from edgedepth.stack import FocalStack, Frame
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]

@@ -20,7 +20,8 @@ from edgedepth.data.pool import (
 from edgedepth.data.recipe import Recipe, random_stack
 from edgedepth.data.sources import open_source
 from edgedepth.errors import UserError
-from edgedepth.rundir import RunDirectory, read_arrays, write_arrays
+from edgedepth.files import write_arrays
+from edgedepth.rundir import RunDirectory, read_arrays
 from edgedepth.spec import ModelSpec
 from edgedepth.validation import validation_stacks
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.errors import UserError
+from edgedepth.files import write_bytes
 
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -48,13 +48,5 @@ def write_png(path: Path, picture: Picture) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        if not done:
-            raise OSError(0, "the picture cannot be encoded")
-        temporary.write_bytes(data.tobytes())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path} ({error.strerror})", "choose another place") from None
+    data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
+    write_bytes(path, data.tobytes(), "choose another place")

@@ -20,6 +20,7 @@ from edgedepth.bench.measure import Measured
 from edgedepth.bench.peak import ARITHMETIC, MACS
 from edgedepth.capture.modelfile import ModelFile
 from edgedepth.errors import UserError
+from edgedepth.files import write_text
 
 SCHEMA = "edgedepth-bench/1"
 PARTS = ("per_frame", "after_last_frame")
@@ -247,16 +248,7 @@ def write_record(path: Path, record: Record) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    text = to_json(record)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(
-            f"cannot write {path} ({error.strerror})", "choose another place with --json"
-        ) from None
+    write_text(path, to_json(record), "choose another place with --json")
 
 
 def read_record(path: Path) -> Record:

@@ -94,8 +94,8 @@ def calibrate(
     require_opencv()
     import cv2
 
-    from edgedepth.capture.outputs import write_file
     from edgedepth.capture.sweep import read_sweep
+    from edgedepth.files import write_text
     from edgedepth.learn.calibrate import calibrate as solve
     from edgedepth.learn.evidence import gather
 
@@ -111,7 +111,7 @@ def calibrate(
         if not as_json:
             click.echo(_line(gathered[-1], distance))
     profile = solve(gathered, known, distance_error_mm * 1e-3)
-    write_file(out, (json.dumps(profile.record(), indent=2) + "\n").encode())
+    write_text(out, json.dumps(profile.record(), indent=2) + "\n", "choose another place with -o")
     if as_json:
         click.echo(json.dumps(profile.record(), indent=2))
     else:

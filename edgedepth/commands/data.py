@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,13 +156,7 @@ def _sheet(source: Source | PhotoSource, indices: Iterable[int]) -> Any:
 def _write_png(sheet: Any, out: Path) -> None:
     from PIL import Image
 
-    partial = out.with_name(f".{out.name}.part-{os.getpid()}")
-    try:
+    from edgedepth.files import whole_file
+
+    with whole_file(out, "give another -o") as partial:
         Image.fromarray(sheet).save(partial, "PNG")
-        partial.replace(out)
-    except OSError as error:
-        raise UserError(
-            f"{out} cannot be written ({error.strerror or error})", "give another -o"
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)

@@ -70,7 +70,7 @@ def embed(
 
     from edgedepth.capture.modelfile import read_model_file
     from edgedepth.capture.runtimes import Runtime, choose
-    from edgedepth.folders import new_folder
+    from edgedepth.files import new_folder
     from edgedepth.learn.embed import Writer, extract
 
     cv2.setNumThreads(threads)

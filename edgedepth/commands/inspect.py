@@ -65,12 +65,12 @@ def _write_sheet(found: Inspection, out: Path) -> None:
     import cv2
 
     from edgedepth.capture.contact_sheet import contact_sheet
-    from edgedepth.capture.outputs import write_file
+    from edgedepth.files import write_bytes
 
     good, data = cv2.imencode(out.suffix.lower(), contact_sheet(found))
     if not good:
         raise UserError(f"{out} cannot be encoded", "use .jpg or .png")
-    write_file(out, data.tobytes())
+    write_bytes(out, data.tobytes(), "choose another place with -o")
 
 
 def _print(found: Inspection) -> None:

@@ -8,6 +8,7 @@ killed and resumed therefore sees the same data as one that is not.
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import os
 import signal
@@ -29,6 +30,7 @@ from edgedepth.data.recipe import Recipe, Renderer, StackSample, random_stack
 from edgedepth.data.record_source import RecordSource
 from edgedepth.data.sources import Source, open_for_training
 from edgedepth.errors import UserError
+from edgedepth.files import write_arrays
 from edgedepth.spec import ModelSpec
 
 STALLED_S = 900
@@ -278,24 +280,8 @@ def _load(path: Path) -> PackedStack:
 
 
 def _save(path: Path, stack: PackedStack) -> None:
-    cues: dict[str, Any] = (
-        {} if stack.energy is None else {"energy": stack.energy, "frame_valid": stack.frame_valid}
-    )
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                **cues,
-                rgb=stack.rgb,
-                focus_dioptres=stack.focus_dioptres,
-                cue_coc=stack.cue_coc,
-                inverse_depth=stack.inverse_depth,
-                valid=stack.valid,
-            )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    arrays = {field.name: getattr(stack, field.name) for field in dataclasses.fields(stack)}
+    write_arrays(path, {name: value for name, value in arrays.items() if value is not None})
 
 
 def draw_stack(

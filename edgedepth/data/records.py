@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,6 +23,7 @@ from edgedepth.data.recipe import Recipe, Renderer, StackSample, random_stack
 from edgedepth.data.scenes import RgbdScene
 from edgedepth.data.sources import Source, open_source
 from edgedepth.errors import UserError
+from edgedepth.files import write_text
 
 SCHEMA = "edgedepth-stacks/1"
 JOB_FILE = "stacks.json"
@@ -141,7 +141,7 @@ def begin(job: StackJob, folder: Path, resume: bool) -> list[int]:
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(path, job.to_json())
+        write_text(path, job.to_json())
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written ({error.strerror or error})", "give another -o"
@@ -183,7 +183,7 @@ def write_shard(job: StackJob, folder: Path, shard: int) -> ShardReport:
     try:
         write_records(path, records())
         report = ShardReport(path.name, tuple(names), left_out)
-        _write(_report_path(job, folder, shard), json.dumps(dataclasses.asdict(report)) + "\n")
+        write_text(_report_path(job, folder, shard), json.dumps(dataclasses.asdict(report)) + "\n")
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror or error})",
@@ -200,15 +200,6 @@ def read_reports(job: StackJob, folder: Path) -> list[ShardReport]:
 
 def _report_path(job: StackJob, folder: Path, shard: int) -> Path:
     return (folder / job.shard_name(shard)).with_suffix(".json")
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def encode_stack(sample: StackSample, index: int) -> bytes:

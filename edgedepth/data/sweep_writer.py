@@ -29,7 +29,7 @@ from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import FARTHEST_M, RgbdScene
 from edgedepth.data.sources import Source
 from edgedepth.errors import UserError
-from edgedepth.folders import new_folder
+from edgedepth.files import new_folder
 
 TRUTH_SCHEMA = "edgedepth-truth/1"
 DEFAULT_SIZE = (960, 1280)

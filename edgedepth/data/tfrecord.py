@@ -7,7 +7,6 @@ protocol buffer: a map from names to lists of bytes, floats or integers.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from google_crc32c import value as crc32c
 
 from edgedepth.errors import UserError
+from edgedepth.files import whole_file
 
 Feature = Sequence[bytes] | Sequence[float] | Sequence[int]
 """One kind of value throughout, and at least one of them."""
@@ -34,18 +34,13 @@ def masked_crc(data: bytes) -> int:
 
 def write_records(path: Path, records: Iterable[bytes]) -> int:
     """Write a file whole or not at all, and say how many records it holds."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     count = 0
-    try:
-        with partial.open("wb") as file:
-            for record in records:
-                length = struct.pack("<Q", len(record))
-                file.write(length + _FOOTER.pack(masked_crc(length)))
-                file.write(record + _FOOTER.pack(masked_crc(record)))
-                count += 1
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, partial.open("wb") as file:
+        for record in records:
+            length = struct.pack("<Q", len(record))
+            file.write(length + _FOOTER.pack(masked_crc(length)))
+            file.write(record + _FOOTER.pack(masked_crc(record)))
+            count += 1
     return count
 
 

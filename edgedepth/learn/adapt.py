@@ -10,7 +10,7 @@ from pathlib import Path
 from edgedepth.capture.sweep import Sweep
 from edgedepth.cards import SHIPPED
 from edgedepth.errors import UserError
-from edgedepth.folders import new_folder
+from edgedepth.files import new_folder, write_arrays
 from edgedepth.learn.camera_scenes import exam, lessons
 from edgedepth.learn.finetune import (
     PHASES,
@@ -22,7 +22,7 @@ from edgedepth.learn.finetune import (
 from edgedepth.learn.material import one_camera, prepare
 from edgedepth.models.checkpoint import DEFAULT_SIZE
 from edgedepth.models.presets import preset_spec
-from edgedepth.rundir import RunDirectory, write_arrays
+from edgedepth.rundir import RunDirectory
 from edgedepth.spec import ModelSpec
 
 Say = Callable[[str], None]

@@ -14,7 +14,7 @@ from edgedepth.capture.runtimes import Runtime
 from edgedepth.data.sources import open_source
 from edgedepth.data.sweep_writer import write_sweep
 from edgedepth.errors import UserError
-from edgedepth.folders import new_folder
+from edgedepth.files import new_folder
 from edgedepth.learn.embed import Features, Part, Writer, extract
 from edgedepth.learn.probe import Head, Pairs, area_under_curve, joined, sample_pairs
 from edgedepth.stack import FocalStack, Frame

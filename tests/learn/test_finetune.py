@@ -18,6 +18,7 @@ from edgedepth.config import TrainConfig
 from edgedepth.data.blur import blur
 from edgedepth.data.sweep_writer import PRESETS, write_sweep
 from edgedepth.errors import UserError
+from edgedepth.files import write_arrays
 from edgedepth.learn import adapt as adapting
 from edgedepth.learn.adapt import adapt, starting_run, starting_spec
 from edgedepth.learn.camera_scenes import AROUND, exam, lessons
@@ -28,7 +29,7 @@ from edgedepth.learn.render_tf import dissimilarity, render, smoothness
 from edgedepth.models.backend import tf
 from edgedepth.models.layers import Mode
 from edgedepth.models.presets import make_network
-from edgedepth.rundir import RunDirectory, write_arrays
+from edgedepth.rundir import RunDirectory
 from tests.capture.test_infer_command import assert_refused
 from tests.conftest import ROOT
 from tests.learn.conftest import Edgedepth
