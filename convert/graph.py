@@ -122,15 +122,11 @@ def _is_kind(step: str) -> bool:
     return kind == "constant" or (kind.islower() and kind.upper() in OPERATOR_CODES)
 
 
-DENSE = 0.75
-"""Weights of a kernel that are not zero, above which its zeros are chance."""
-
-
 def macs(model: Model, graph: Any) -> int:
     """Multiply-accumulates of one run of a graph (convolutions and matrix products).
 
-    A convolution kernel with many zeros stands for a smaller one (see ``packing``): there only
-    what is not zero counts.
+    An output channel whose weights are mostly zeros stands for a smaller one (see ``packing``):
+    there only what is not zero counts.
     """
     found = nodes(model, graph)
     # A file in half precision widens its weights before they are used.
@@ -145,10 +141,12 @@ def _macs_of(model: Model, node: Node, narrow: Mapping[int, Any]) -> int:
     tensors = [node.graph.tensors[i] for i in _indices(node.operator.inputs)]
     if node.kind == "CONV_2D":
         kernel = constant(model, narrow.get(id(tensors[1]), tensors[1]))
-        whole = size(tensors[1])
-        useful = whole if kernel is None else int(np.count_nonzero(kernel))
-        each = useful if useful <= DENSE * whole else whole
-        return size(node.output) // shape_of(node.output)[-1] * each
+        channels, whole = shape_of(tensors[1])[0], size(tensors[1])
+        if kernel is not None:
+            useful = np.count_nonzero(kernel.reshape(channels, -1), axis=1)
+            each = whole // channels
+            whole = int(np.where(2 * useful <= each, useful, each).sum())
+        return size(node.output) // shape_of(node.output)[-1] * whole
     if node.kind == "DEPTHWISE_CONV_2D":
         return size(node.output) * int(np.prod(shape_of(tensors[1])[1:3], dtype=np.int64))
     if node.kind == "TRANSPOSE_CONV":

@@ -13,6 +13,23 @@ import numpy as np
 from edgedepth.errors import UserError
 
 
+def _beside(target: Path) -> Path:
+    """Where ``target`` is while it is not whole."""
+    target = target.absolute()
+    return target.with_name(f".{target.name}.part-{os.getpid()}")
+
+
+@contextmanager
+def _telling(target: Path, advice: str) -> Iterator[None]:
+    """Say in words that ``target`` cannot be written; without advice the OSError passes."""
+    try:
+        yield
+    except OSError as error:
+        if not advice:
+            raise
+        raise UserError(f"{target} cannot be written ({error.strerror or error})", advice) from None
+
+
 @contextmanager
 def whole_file(path: Path, advice: str = "") -> Iterator[Path]:
     """A file beside ``path`` that replaces it if all goes well and vanishes otherwise.
@@ -24,17 +41,13 @@ def whole_file(path: Path, advice: str = "") -> Iterator[Path]:
         UserError: it cannot be written, where advice is given.
         OSError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    partial = _beside(path)
+    with _telling(path, advice):
         partial.touch()
-        yield partial
-        partial.replace(path)
-    except OSError as error:
-        if not advice:
-            raise
-        raise UserError(f"{path} cannot be written ({error.strerror or error})", advice) from None
-    finally:
-        if partial.parent.is_dir():
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
             partial.unlink(missing_ok=True)
 
 
@@ -67,14 +80,13 @@ def new_folder(target: Path, advice: str = "give another -o") -> Iterator[Path]:
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists and is not empty", f"{advice}, or remove it first")
-    partial = target.absolute().with_name(f".{target.absolute().name}.part-{os.getpid()}")
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-        if target.exists():
-            target.rmdir()
-        partial.replace(target)
-    except OSError as error:
-        raise UserError(f"{target} cannot be written ({error.strerror or error})", advice) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    partial = _beside(target)
+    with _telling(target, advice):
+        try:
+            partial.mkdir(parents=True)
+            yield partial
+            if target.exists():
+                target.rmdir()
+            partial.replace(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)

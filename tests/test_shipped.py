@@ -22,6 +22,7 @@ from edgedepth.convert.audit import audit
 from edgedepth.convert.running import Session
 from edgedepth.evaluate import model_file
 from edgedepth.metrics import depth_metrics
+from edgedepth.preprocess import OUTPUT_RANGE
 from edgedepth.protocols import shuffled
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +69,17 @@ def test_kernels_that_round_otherwise_change_little():
     assert apart.max() <= 8
     assert np.mean(apart > 2) < 0.04
     assert np.mean(apart > 0) > 0, "both ran the same kernels"
+
+
+def test_the_sample_s_depth_is_the_same_within_two_steps_on_either_runtime():
+    pytest.importorskip("tflite_runtime", reason="it has no wheel for this Python")
+    sweep, spec = read_sweep(DESK), read_model_file().spec
+    results = [infer_depth(sweep, runtime=name) for name in ("litert", "tflite-runtime")]
+    fast, plain = (1 / result.depth_m for result in results)
+    focus = register_sweep(sweep, (spec.height, spec.width)).stack.focus_dioptres
+    step = (OUTPUT_RANGE[1] - OUTPUT_RANGE[0]) / 255 * float(np.ptp(focus))
+    apart = np.abs(fast - plain) / step
+    assert 0 < np.nanmax(apart) <= 2
 
 
 def test_the_sample_s_depth_is_right(truth_m: NDArray[np.float32]):

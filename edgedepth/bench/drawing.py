@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth.errors import UserError
 from edgedepth.files import write_bytes
 
 Picture = NDArray[np.uint8]
@@ -48,5 +49,7 @@ def write_png(path: Path, picture: Picture) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
+    done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    if not done:
+        raise UserError(f"{path} cannot be written (it cannot be encoded)", "choose another place")
     write_bytes(path, data.tobytes(), "choose another place")

@@ -61,8 +61,10 @@ VERTEX, DEPTH, SUPPORT = (3 + HEADS + ANSWERS.index(name) for name in ANSWERS)
 
 PASSED = HALVES**2 + 2
 """Channels at 1/2 that hand on planes of a frame: the depth so far at all four sub-pixels, the
-vertex and the support averaged over them. With ``C2`` they are the 16 that a kernel makes at once,
-and the frame is read by one convolution only."""
+vertex and the support averaged over them."""
+
+FRONT = C2 + PASSED
+"""As many as a kernel makes at once, so that one convolution alone reads the frame."""
 
 MIXED = 32
 """Corrections of the answer: differences of a mean or the vertex from it; the rest are constants,
@@ -139,9 +141,7 @@ class MobileNetwork(FocalNetwork):
 
         self.condition_hidden = Dense(mode, CONDITION, norm=False, activation=relu6, out=RELU6)
         self.condition = Dense(mode, C4, norm=False)
-        self.front = Conv(
-            mode, C2 + PASSED, HALVES, HALVES, norm=False, activation=relu6, out=RELU6
-        )
+        self.front = Conv(mode, FRONT, HALVES, HALVES, norm=False, activation=relu6, out=RELU6)
         self.stem = Conv(mode, C4, 1)
         self.conditioned = Sum(mode, 2, activation=relu6, out=RELU6)
         self.encode4 = [Separable(mode, C4, C4), Separable(mode, C4, C4)]
@@ -196,7 +196,7 @@ class MobileNetwork(FocalNetwork):
         """
         fine, halves, means = PACK**2, HALVES**2, HALVES**2 * HEADS
         within = _half_of_fine()
-        scores = np.zeros((halves * (C2 + PASSED), means), np.float32)
+        scores = np.zeros((halves * FRONT, means), np.float32)
         base = np.zeros((means + self.answers.filters, fine), np.float32)
         difference = np.zeros((means + self.answers.filters, MIXED), np.float32)
         base[means : means + fine] = np.eye(fine)
@@ -209,7 +209,7 @@ class MobileNetwork(FocalNetwork):
                 difference[column if mean else means + fine + half, column] = 1
                 difference[means : means + fine, column] = -within[:, half] / halves
                 if mean:
-                    scores[half * (C2 + PASSED) + source, column] = 2
+                    scores[half * FRONT + source, column] = 2
         return {
             self.answers: _answers_kernel()[None, None],
             self.scores2: scores[None, None],
@@ -224,7 +224,7 @@ class MobileNetwork(FocalNetwork):
         self.scores2.bias.assign(np.full(self.scores2.filters, -EVIDENCE_LIMIT))
         front = _front_kernel(self.spec.channels)
         front[..., HEADS:C2] = self.front.kernel.numpy()[..., HEADS:C2]
-        self.front.load(front, np.zeros(C2 + PASSED))
+        self.front.load(front, np.zeros(FRONT))
         for layer in (self.scores4, self.mix):
             layer.kernel.assign(layer.kernel * 0.005)
         differences = HALVES**2 * (HEADS + 1)
@@ -369,9 +369,9 @@ def _half_of_fine() -> np.ndarray:
 
 
 def _front_kernel(channels: int) -> np.ndarray:
-    """(2, 2, channels, C2 + PASSED) that averages evidence into the first channels and hands planes
+    """(2, 2, channels, FRONT) that averages evidence into the first channels and hands planes
     on in the last ones, on a grid six times as wide; 0 in between."""
-    kernel = np.zeros((HALVES**2, channels, C2 + PASSED), np.float32)
+    kernel = np.zeros((HALVES**2, channels, FRONT), np.float32)
     for head in range(HEADS):
         kernel[:, 3 + head, head] = EVIDENCE_LIMIT / HALVES**2
     most = RELU6[1]
@@ -381,15 +381,15 @@ def _front_kernel(channels: int) -> np.ndarray:
 
 
 def _answers_kernel() -> np.ndarray:
-    """(4 (C2 + PASSED), 24) that picks out of a cell's sub-pixels the depth so far at all of its
+    """(4 FRONT, 24) that picks out of a cell's sub-pixels the depth so far at all of its
     pixels, then the vertex, then the support."""
-    halves, fine, step = HALVES**2, PACK**2, C2 + PASSED
-    kernel = np.zeros((halves * step, fine + 2 * halves), np.float32)
+    halves, fine = HALVES**2, PACK**2
+    kernel = np.zeros((halves * FRONT, fine + 2 * halves), np.float32)
     row, column = np.divmod(np.arange(fine), PACK)
     inner = row % HALVES * HALVES + column % HALVES
     for pixel, half in enumerate(_half_of_fine().argmax(axis=1)):
-        kernel[half * step + C2 + inner[pixel], pixel] = 1
+        kernel[half * FRONT + C2 + inner[pixel], pixel] = 1
     for half in range(halves):
-        kernel[half * step + C2 + halves, fine + half] = 1
-        kernel[half * step + C2 + halves + 1, fine + halves + half] = 1
+        kernel[half * FRONT + C2 + halves, fine + half] = 1
+        kernel[half * FRONT + C2 + halves + 1, fine + halves + half] = 1
     return kernel / np.float32(RELU6[1])
