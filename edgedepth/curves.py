@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgedepth.evaluate import CLASSICAL, MEAN_DEPTH, Contestant, Row, bounded, gain, mean_answer
 from edgedepth.metrics import depth_metrics, mean_metrics
-from edgedepth.protocols import Protocol, Stage, make_case, misaligned, shuffled, spread
+from edgedepth.protocols import Protocol, Stage, make_case, misaligned, shuffled, single, spread
 from edgedepth.stack import FocalStack
 
 Record = dict[str, Any]
@@ -22,15 +22,19 @@ def _as_it_is(stack: FocalStack, _value: float, _seed: int) -> FocalStack:
     return stack
 
 
-def _with_coc(protocol: Protocol, value: float) -> Protocol:
+def _with_frames(protocol: Protocol, value: float, stage: Stage) -> Protocol:
+    return spread(protocol, int(value)) if value > 1 else single(protocol, stage)
+
+
+def _with_coc(protocol: Protocol, value: float, _stage: Stage) -> Protocol:
     return dataclasses.replace(protocol, coc_px_per_dioptre=value)
 
 
-def _with_noise(protocol: Protocol, value: float) -> Protocol:
+def _with_noise(protocol: Protocol, value: float, _stage: Stage) -> Protocol:
     return dataclasses.replace(protocol, noise=value)
 
 
-def _unchanged(protocol: Protocol, _value: float) -> Protocol:
+def _unchanged(protocol: Protocol, _value: float, _stage: Stage) -> Protocol:
     return protocol
 
 
@@ -46,14 +50,14 @@ class Curve:
         name: as typed.
         label: of the axis.
         values: of the points.
-        protocol: the protocol at a value.
+        protocol: the protocol at a value, before a scene.
         stack: the stack at a value, for what happens after the pictures; gets the scene's number.
     """
 
     name: str
     label: str
     values: tuple[float, ...]
-    protocol: Callable[[Protocol, float], Protocol] = _unchanged
+    protocol: Callable[[Protocol, float, Stage], Protocol] = _unchanged
     stack: Callable[[FocalStack, float, int], FocalStack] = _as_it_is
 
 
@@ -64,13 +68,19 @@ CURVES = {
             "frames",
             "frames, evenly spaced in dioptres",
             (1, 2, 3, 5, 8, 10),
-            protocol=lambda p, value: spread(p, int(value)),
+            protocol=_with_frames,
+        ),
+        Curve(
+            "single",
+            "where a single picture is focused: 0 nearest thing, 1 farthest",
+            (0.0, 0.5, 1.0),
+            protocol=lambda p, value, stage: single(p, stage, value),
         ),
         Curve(
             "planes",
             "spacing of the planes: 1 even, less crowded near, more crowded far",
             (0.4, 0.6, 1.0, 1.6, 2.5),
-            protocol=lambda p, value: spread(p, len(p.planes_m), value),
+            protocol=lambda p, value, _stage: spread(p, len(p.planes_m), value),
         ),
         Curve(
             "coc",
@@ -144,7 +154,7 @@ def _stack(
     value: float,
     album: dict[tuple[float, tuple[float, ...]], NDArray[np.float32]],
 ) -> FocalStack:
-    varied = curve.protocol(protocol, value)
+    varied = curve.protocol(protocol, value, stage)
     key = varied.coc_px_per_dioptre, varied.planes_m
     if key not in album:
         album[key] = stage.shoot(varied)

@@ -258,10 +258,24 @@ def spread(protocol: Protocol, count: int, power: float = 1.0) -> Protocol:
     """The protocol with other planes between its nearest and farthest.
 
     Args:
-        count: planes; a single one stands in the middle, in dioptres.
+        count: planes, two at least.
         power: 1: evenly spaced in dioptres; more: crowded far away; less: crowded close up.
     """
     low, high = (float(v) for v in np.sort(protocol.focus_dioptres)[[0, -1]])
-    places = np.linspace(0, 1, count) ** power if count > 1 else np.array([0.5])
+    places = np.linspace(0, 1, count) ** power
     dioptres = low + (high - low) * places[::-1]
     return dataclasses.replace(protocol, planes_m=tuple(float(1 / d) for d in dioptres))
+
+
+NEAREST_SHARE = 0.03
+"""Share of a scene's pixels that is nearer or farther than its nearest or farthest thing."""
+
+
+def single(protocol: Protocol, stage: Stage, place: float = 0.0) -> Protocol:
+    """The protocol with one picture, focused at something the scene shows.
+
+    Args:
+        place: 0: at the nearest thing, so that what is blurred lies behind it; 1: at the farthest.
+    """
+    share = NEAREST_SHARE + place * (1 - 2 * NEAREST_SHARE)
+    return dataclasses.replace(protocol, planes_m=(float(np.nanquantile(stage.truth_m, share)),))

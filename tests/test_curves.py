@@ -20,7 +20,15 @@ from edgedepth import evalpictures, evaltable, evaluate, protocols
 from edgedepth.curves import CURVES, evaluate_curves
 from edgedepth.data.sources import open_source
 from edgedepth.evaluate import Answer, Contestant
-from edgedepth.protocols import PROTOCOLS, Stage, make_case, misaligned, rendered_stages, spread
+from edgedepth.protocols import (
+    PROTOCOLS,
+    Stage,
+    make_case,
+    misaligned,
+    rendered_stages,
+    single,
+    spread,
+)
 from edgedepth.sparsification import REMOVED, mean_curves, sparsify
 from edgedepth.stack import FocalStack, Frame
 
@@ -50,8 +58,18 @@ class TestProtocols:
             assert (planes[0], planes[-1]) == pytest.approx((0.35, 4.0))
             dioptres = 1 / np.array(planes)
             np.testing.assert_allclose(np.diff(dioptres), np.diff(dioptres)[0])
-        (middle,) = spread(phone, 1).planes_m
-        assert 1 / middle == pytest.approx((1 / 0.35 + 1 / 4) / 2)
+
+    def test_single_pictures_are_focused_at_what_they_show(self, small: list[Stage]) -> None:
+        for stage in small:
+            known = stage.truth_m[np.isfinite(stage.truth_m)]
+            (near,), (middle,), (far,) = (
+                single(PROTOCOLS["crop"], stage, place).planes_m for place in (0.0, 0.5, 1.0)
+            )
+            assert np.mean(known < near) == pytest.approx(0.03, abs=0.01)
+            assert np.mean(known > far) == pytest.approx(0.03, abs=0.01)
+            assert middle == pytest.approx(float(np.median(known)))
+            (taken,) = CURVES["frames"].protocol(PROTOCOLS["crop"], 1, stage).planes_m
+            assert taken == near
 
     def test_crowded_planes(self) -> None:
         gaps = -np.diff(1 / np.array(spread(PROTOCOLS["phone"], 6, 2.5).planes_m))
