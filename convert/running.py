@@ -95,6 +95,11 @@ class Session:
         inputs = self.inputs(signature)
         return {name: inputs[name].quantize(value) for name, value in real.items()}
 
+    def on_grid(self, signature: str, real: Arrays) -> Arrays:
+        """Real inputs of a signature as the file reads them, on its inputs' grids."""
+        inputs, stored = self.inputs(signature), self.stored(signature, real)
+        return {name: inputs[name].real(value) for name, value in stored.items()}
+
     def operators(self) -> list[dict[str, Any]]:
         """The first graph's operators as the runtime runs them, delegates included."""
         details: list[dict[str, Any]] = self._interpreter._get_ops_details()

@@ -231,7 +231,7 @@ def output_range(name: str) -> float:
 def agreement(
     reference: RealRun, data: bytes, spec: ModelSpec, stacks: Sequence[CheckStack], threads: int = 2
 ) -> Agreement:
-    """Compare a file with the training graph.
+    """Compare a file with the training graph, on inputs that are on the file's grids.
 
     Args:
         reference: runs the training graph's ``infer``.
@@ -240,7 +240,8 @@ def agreement(
     """
     session = Session(data, threads)
     ports = session.outputs("infer")
-    pairs = [(reference(s.inputs), session.run_real("infer", s.inputs)) for s in stacks]
+    given = [session.on_grid("infer", stack.inputs) for stack in stacks]
+    pairs = [(reference(inputs), session.run_real("infer", inputs)) for inputs in given]
     outputs = {
         name: _overall([_compare(ref[name], got[name], lsb_of(name, port)) for ref, got in pairs])
         for name, port in ports.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -246,7 +247,16 @@ def _print_json(
     done: Mapping[Precision, Conversion], wrote: Mapping[Precision, list[Path]]
 ) -> None:
     rows = [
-        {**c.row(), "files": [str(path) for path in wrote[p]], "failures": list(c.failures)}
+        {
+            **{name: _finite(value) for name, value in c.row().items()},
+            "files": [str(path) for path in wrote[p]],
+            "failures": list(c.failures),
+        }
         for p, c in done.items()
     ]
     click.echo(json.dumps(rows, indent=2))
+
+
+def _finite(value: Any) -> Any:
+    """A figure, or None where it is infinite, like the PSNR of equal numbers: JSON has no such."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
