@@ -267,15 +267,15 @@ def spread(protocol: Protocol, count: int, power: float = 1.0) -> Protocol:
     return dataclasses.replace(protocol, planes_m=tuple(float(1 / d) for d in dioptres))
 
 
-NEAREST_SHARE = 0.03
-"""Share of a scene's pixels that is nearer or farther than its nearest or farthest thing."""
+ENDS = (0.03, 0.97)
+"""Shares of a scene's pixels that are nearer than its nearest and its farthest thing."""
 
 
-def single(protocol: Protocol, stage: Stage, place: float = 0.0) -> Protocol:
-    """The protocol with one picture, focused at something the scene shows.
+def single(protocol: Protocol, stage: Stage, place: float = 0.5) -> Protocol:
+    """The protocol with one picture, focused at something the scene shows as a camera would.
 
     Args:
-        place: 0: at the nearest thing, so that what is blurred lies behind it; 1: at the farthest.
+        place: 0: at the nearest thing, 0.5: at the median depth, 1: at the farthest thing.
     """
-    share = NEAREST_SHARE + place * (1 - 2 * NEAREST_SHARE)
+    share = ENDS[0] + place * (ENDS[1] - ENDS[0])
     return dataclasses.replace(protocol, planes_m=(float(np.nanquantile(stage.truth_m, share)),))

@@ -69,7 +69,7 @@ class TestProtocols:
             assert np.mean(known > far) == pytest.approx(0.03, abs=0.01)
             assert middle == pytest.approx(float(np.median(known)))
             (taken,) = CURVES["frames"].protocol(PROTOCOLS["crop"], 1, stage).planes_m
-            assert taken == near
+            assert taken == middle
 
     def test_crowded_planes(self) -> None:
         gaps = -np.diff(1 / np.array(spread(PROTOCOLS["phone"], 6, 2.5).planes_m))
