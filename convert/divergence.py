@@ -18,7 +18,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from edgedepth.capture.runtimes import Arrays, Signature, Tensor
-from edgedepth.convert import export, flatbuffer
+from edgedepth.convert import export, flatbuffer, passes, rounding
 from edgedepth.convert.flatbuffer import text
 from edgedepth.convert.graph import layer_of, nodes
 from edgedepth.models.backend import tf
@@ -47,8 +47,13 @@ class Departure:
 
 
 def infer_alone(net: export.Network, precision: Precision) -> bytes:
-    """``infer`` as the converter leaves it: alone, its tensors named after graph nodes."""
-    return export.convert_functions({export.INFER: infer_function(net)}, net, precision)
+    """``infer`` alone, its tensors named after graph nodes as the converter names them, with the
+    passes that set its numbers."""
+    raw = export.convert_functions({export.INFER: infer_function(net)}, net, precision)
+    model = flatbuffer.parse(raw)
+    passes.fold_constants(model)
+    rounding.round_alike(model)
+    return flatbuffer.pack(model)
 
 
 def infer_function(net: export.Network) -> Any:

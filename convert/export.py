@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-from edgedepth.convert import flatbuffer, lowering, metadata, packing, passes, standard_metadata
+from edgedepth.convert import (
+    flatbuffer,
+    lowering,
+    metadata,
+    packing,
+    passes,
+    rounding,
+    standard_metadata,
+)
 from edgedepth.errors import UserError
 from edgedepth.models.backend import keras, tf
 from edgedepth.quiet import quiet
@@ -115,6 +123,7 @@ def optimise(model: flatbuffer.Model) -> dict[str, int]:
         "moved as integers": lowering.move_integers(model),
         "weights narrowed": lowering.narrow_computed_weights(model),
         "constants folded": passes.fold_constants(model),
+        "sums rounded alike": rounding.round_alike(model),
         "biases repeated": packing.repeat_bias(model),
         "pixels packed": packing.pack_pixels(model),
         "idle dropped": lowering.drop_idle(model),

@@ -138,20 +138,8 @@ def load_network(run_dir: Path, precision: Precision, options: Options) -> Any:
         frames=options.frames or (6 if composite else 5),
         streaming=streaming,
     )
-    settle_weight_ranges(net)
+    net.settle()
     return net
-
-
-def settle_weight_ranges(net: Any) -> None:
-    """Give every fake-quantised kernel the range that its weights have.
-
-    Trained ranges are one step older than the weights, and averaged weights have neither. The
-    converter keeps such a range where a kernel serves one frame and measures anew where it
-    serves N, so that streaming and unrolled graphs would round apart.
-    """
-    if net.quantized:
-        for kernel in net.kernels():
-            kernel.weight_quant(kernel.kernel, training=True)
 
 
 def convert_network(net: export.Network, precision: Precision, options: Options) -> Conversion:

@@ -34,7 +34,8 @@ from edgedepth.distributed import make_team
 from edgedepth.errors import UserError
 from edgedepth.files import write_text
 from edgedepth.models.backend import keras, tf
-from edgedepth.models.layers import Conv, Mode, Tensor
+from edgedepth.models.fakequant import Mode, Tensor
+from edgedepth.models.layers import Conv
 from edgedepth.models.mobile import DEPTH, UNITS, VERTEX, MobileNetwork, default_spec
 from edgedepth.rundir import RunDirectory, training_hours
 from edgedepth.spec import ModelSpec

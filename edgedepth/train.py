@@ -25,7 +25,7 @@ from edgedepth.errors import UserError
 from edgedepth.files import write_arrays
 from edgedepth.losses import LossWeights, imitation_loss, metres_loss, sweep_loss
 from edgedepth.models.backend import keras, tf
-from edgedepth.models.layers import Mode
+from edgedepth.models.fakequant import Mode
 from edgedepth.models.network import FocalNetwork
 from edgedepth.models.presets import make_network, preset_spec
 from edgedepth.rundir import RunDirectory
@@ -247,6 +247,7 @@ class Trainer:
         finally:
             bar.close()
         optimizer.finalize_variable_values(variables)
+        network.settle()
         weights = network.weights()
         if self.team.chief:
             write_arrays(self.run.weights_path(phase), weights)

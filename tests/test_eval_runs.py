@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.train, pytest.mark.slow]
 
 def make_run(folder: Path, preset: str, counts: tuple[int, ...]) -> Path:
     """A run as training leaves it, of fresh weights."""
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
     from edgedepth.models.presets import make_network, preset_spec
 
     height, width = (80, 80) if preset == "paper" else (64, 80)

@@ -44,7 +44,7 @@ def enliven(network, seed: int = 1) -> None:
 
 @pytest.mark.parametrize("preset", ["mobile", "paper"])
 def test_folding_changes_nothing_and_unrolling_equals_the_batch(presets, preset):
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
 
     spec = small_spec(presets, preset)
     floating = presets.make_network(spec, Mode.FLOAT)
@@ -62,7 +62,7 @@ def test_folding_changes_nothing_and_unrolling_equals_the_batch(presets, preset)
 
 
 def test_mobile_begins_with_the_depth_that_its_last_frame_carries(presets):
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
     from edgedepth.models.mobile import DEPTH
 
     network = presets.make_network(small_spec(presets, "mobile"), Mode.FLOAT)
@@ -74,7 +74,7 @@ def test_mobile_begins_with_the_depth_that_its_last_frame_carries(presets):
 
 
 def test_layers_that_only_move_numbers_stay_sparse(presets):
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
     from edgedepth.models.mobile import C2
 
     networks = [
@@ -97,7 +97,7 @@ def test_layers_that_only_move_numbers_stay_sparse(presets):
 
 
 def test_planes_of_the_last_frame_reach_the_decoder_unchanged(presets):
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
     from edgedepth.models.mobile import DEPTH, SUPPORT, VERTEX
 
     network = presets.make_network(small_spec(presets, "mobile"), Mode.FOLDED)
@@ -112,38 +112,33 @@ def test_planes_of_the_last_frame_reach_the_decoder_unchanged(presets):
         np.testing.assert_allclose(found, wanted.reshape(found.shape), 1e-5)
 
 
-def test_jitter_is_for_training_alone(presets):
-    from edgedepth.models.layers import Mode
+def test_settled_weights_are_even_and_biases_odd(presets):
+    from edgedepth.models.fakequant import Mode
 
-    network = presets.make_network(small_spec(presets, "mobile"), Mode.FLOAT)
+    network = presets.make_network(small_spec(presets, "mobile"), Mode.QUANTIZED)
     enliven(network)
-    frames, focus, optics = stack_for(network.spec)
-
-    def answer(training: bool) -> np.ndarray:
-        return network.forward(frames, focus, optics, training)["confidence"].numpy()
-
-    shaken, calm = answer(True), answer(False)  # training moves the batch norms' statistics
-    network.cell.jitter = None
-    np.testing.assert_allclose(answer(False), calm, atol=1e-5)
-    assert np.abs(answer(True) - shaken).max() > 1e-3
-
-
-def test_noise_has_the_deviation_asked_for_and_follows_what_it_is_added_to():
-    from edgedepth.models.backend import tf
-    from edgedepth.models.layers import shaken
-
-    values = np.random.default_rng(0).normal(0, 1, (4, 50, 50)).astype(np.float32)
-    added = shaken(tf.constant(values), 0.1).numpy() - values
-    np.testing.assert_array_equal(added, shaken(tf.constant(values), 0.1).numpy() - values)
-    assert abs(added.std() - 0.1) < 0.005
-    assert abs(added.mean()) < 0.01
-    other = shaken(tf.constant(values + np.float32(0.01)), 0.1).numpy() - values
-    assert np.corrcoef(added.ravel(), other.ravel())[0, 1] < 0.1
+    network.settle()
+    before = network.weights()
+    for kernel in network.kernels():
+        quant = kernel.weight_quant
+        steps = np.reshape(quant.step.numpy(), quant.each)
+        whole = kernel.kernel.numpy() / steps
+        np.testing.assert_allclose(whole, 2 * np.round(whole / 2), atol=1e-3)
+        assert 0 < np.abs(whole).max() < 127
+        read, made = (float(step) for step in quant.steps())
+        exponents = np.log2(quant.step.numpy() * read / made)
+        np.testing.assert_allclose(exponents, np.round(exponents), atol=1e-4)
+        if kernel.use_bias:
+            bias = kernel.bias.numpy() / (quant.step.numpy() * read)
+            np.testing.assert_array_equal(np.round(bias) % 2, 1)
+    network.settle()
+    for name, weight in network.weights().items():
+        np.testing.assert_array_equal(weight, before[name])
 
 
 @pytest.mark.parametrize("quantized", [False, True])
 def test_streaming_equals_unrolled(presets, quantized):
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
 
     spec = replace(small_spec(presets, "mobile"), streaming=True)
     mode = Mode.QUANTIZED if quantized else Mode.FOLDED
@@ -180,7 +175,7 @@ def calibrate(network, frames, focus, optics) -> None:
 
 
 def test_quantisation_stays_near_the_float_network(presets):
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
 
     spec = small_spec(presets, "mobile")
     floating = presets.make_network(spec, Mode.FLOAT)
@@ -195,7 +190,7 @@ def test_quantisation_stays_near_the_float_network(presets):
 
 def test_an_untrained_network_finds_the_sharpest_frame(presets):
     """It starts as a soft argmax of focus energy: depth from focus."""
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
 
     spec = small_spec(presets, "mobile")
     network = presets.make_network(spec, Mode.FLOAT)
@@ -208,7 +203,7 @@ def test_an_untrained_network_finds_the_sharpest_frame(presets):
 
 
 def test_the_paper_network_has_the_published_size(presets):
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
 
     network = presets.make_network(presets.preset_spec("paper", 240, 320), Mode.FLOAT)
     count = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
@@ -225,7 +220,7 @@ def test_an_impossible_size_is_named(presets, preset, size):
 
 
 def test_weights_of_another_network_are_refused(presets):
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
 
     mobile = presets.make_network(small_spec(presets, "mobile"), Mode.FOLDED)
     paper = presets.make_network(small_spec(presets, "paper"), Mode.FOLDED)
@@ -244,3 +239,14 @@ def test_a_models_metadata_tells_no_paths(tmp_path):
 
     config = TrainConfig(data=("procedural", "rgbd:/data/mine/rooms?scale=0.001"))
     assert training_summary(config, RunDirectory(tmp_path))["data"] == ["procedural", "rgbd:rooms"]
+
+
+def test_the_sum_that_is_the_answer_is_never_halfway(presets):
+    from edgedepth.models.grids import step_of
+    from edgedepth.models.mobile import BASE, BLEND
+    from edgedepth.preprocess import OUTPUT_RANGE
+
+    steps = [step_of(grid) / step_of(OUTPUT_RANGE) for grid in (BASE, BLEND)]
+    sums = np.add.outer(steps[0] * np.arange(256), steps[1] * np.arange(-64, 192))
+    assert np.abs(sums % 1 - 0.5).min() > 1e-3
+    assert BASE[1] >= 1  # an untrained network's answer is depth so far

@@ -181,7 +181,7 @@ def test_the_ends_of_the_sweep_mostly_stay(fake_stack):
     assert 140 < kept < 195
 
 
-def test_half_of_the_single_pictures_are_focused_at_what_they_show(fake_stack):
+def test_most_single_pictures_are_focused_at_what_they_show(fake_stack):
     stack = replace(
         fake_stack(0),
         inverse_depth=np.full_like(fake_stack(0).inverse_depth, 1.02),
@@ -193,7 +193,7 @@ def test_half_of_the_single_pictures_are_focused_at_what_they_show(fake_stack):
         for seed in range(300)
     ]
     near = sum(focus == 1 for focus in drawn) / len(drawn)
-    assert 0.48 < near < 0.68  # a half, and a sixth of the others
+    assert 0.75 < near < 0.91  # four in five, and a sixth of the others
     blind = replace(stack, valid=np.zeros_like(stack.valid))
     others = {
         float(vary(blind, 1, SPEC, np.random.default_rng(seed)).focus_dioptres[0])

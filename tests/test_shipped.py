@@ -22,7 +22,6 @@ from edgedepth.convert.audit import audit
 from edgedepth.convert.running import Session
 from edgedepth.evaluate import model_file
 from edgedepth.metrics import depth_metrics
-from edgedepth.preprocess import OUTPUT_RANGE
 from edgedepth.protocols import shuffled
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,30 +55,24 @@ def test_a_run_takes_at_most_300_million_multiply_adds_at_every_precision():
     assert max(found) - min(found) < 0.02 * max(found)
 
 
-def test_kernels_that_round_otherwise_change_little():
-    """What docs/results/parity.json says of four stacks, on the first: 7 steps, 1.6 % over 2."""
+def test_every_kernel_gives_the_same_bits():
     path = default_model_path()
     stack = verify.check_stacks(read_model_file(path).spec, 1)[0]
-    answers = []
-    for fast in (True, False):
-        session = Session(path.read_bytes(), xnnpack=fast)
-        given = session.stored("infer", stack.inputs)
-        answers.append(session.run("infer", given)["inverse_depth"].astype(np.int32))
-    apart = np.abs(answers[0] - answers[1])
-    assert apart.max() <= 8
-    assert np.mean(apart > 2) < 0.04
-    assert np.mean(apart > 0) > 0, "both ran the same kernels"
+    fast, plain = (Session(path.read_bytes(), xnnpack=use) for use in (True, False))
+    kinds = [{op["op_name"] for op in session.operators()} for session in (fast, plain)]
+    assert ["DELEGATE" in kind for kind in kinds] == [True, False]
+    answers = [s.run("infer", s.stored("infer", stack.inputs)) for s in (fast, plain)]
+    for name, answer in answers[0].items():
+        assert answer.astype(int).max() - answer.min() > 50
+        np.testing.assert_array_equal(answer, answers[1][name])
 
 
-def test_the_sample_s_depth_is_the_same_within_two_steps_on_either_runtime():
+def test_the_sample_s_depth_is_the_same_on_either_runtime():
     pytest.importorskip("tflite_runtime", reason="it has no wheel for this Python")
-    sweep, spec = read_sweep(DESK), read_model_file().spec
+    sweep = read_sweep(DESK)
     results = [infer_depth(sweep, runtime=name) for name in ("litert", "tflite-runtime")]
-    fast, plain = (1 / result.depth_m for result in results)
-    focus = register_sweep(sweep, (spec.height, spec.width)).stack.focus_dioptres
-    step = (OUTPUT_RANGE[1] - OUTPUT_RANGE[0]) / 255 * float(np.ptp(focus))
-    apart = np.abs(fast - plain) / step
-    assert 0 < np.nanmax(apart) <= 2
+    assert np.isfinite(results[0].depth_m).mean() > 0.5
+    np.testing.assert_array_equal(results[0].depth_m, results[1].depth_m)
 
 
 def test_the_sample_s_depth_is_right(truth_m: NDArray[np.float32]):

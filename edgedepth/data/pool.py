@@ -37,7 +37,7 @@ STALLED_S = 900
 ENDS_STAY = 0.8
 """Share of the drawn stacks that keep their nearest and farthest plane."""
 
-FOCUSED_SHARE = 0.5
+FOCUSED_SHARE = 0.8
 """Share of the single pictures that are focused at something they show, as cameras do it."""
 
 

@@ -28,7 +28,7 @@ from edgedepth.learn.aperture import (
 from edgedepth.learn.material import Material
 from edgedepth.losses import LossWeights, sweep_loss
 from edgedepth.models.backend import keras, tf
-from edgedepth.models.layers import Mode
+from edgedepth.models.fakequant import Mode
 from edgedepth.models.network import FocalNetwork
 from edgedepth.models.presets import make_network
 from edgedepth.rundir import RunDirectory

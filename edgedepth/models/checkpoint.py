@@ -8,7 +8,7 @@ from typing import Any
 
 from edgedepth.config import TrainConfig
 from edgedepth.errors import UserError
-from edgedepth.models.layers import Mode
+from edgedepth.models.fakequant import Mode
 from edgedepth.models.network import FocalNetwork
 from edgedepth.models.presets import make_network, preset_spec
 from edgedepth.rundir import RunDirectory

@@ -9,99 +9,22 @@ convolutions and dense layers, which the converter only takes per tensor.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from edgedepth.models.backend import keras, quantizers, tf
-
-Tensor: TypeAlias = Any
-Range: TypeAlias = tuple[float, float]
-
-SIGMOID: Range = (0.0, 255 / 256)
-TANH: Range = (-1.0, 127 / 128)
-CELL: Range = (-4.0, 4 * 127 / 128)
-RELU6: Range = (0.0, 6.0)
-UNIT: Range = (0.0, 1.0)
-UNEVEN_TANH: Range = (-1.01, 1.01 * 127 / 128)
-"""Of products with a saturated gate and of what is added to ``CELL``: on ``TANH`` many of these
-would lie exactly between two steps, where kernels differ in how they round."""
-
-
-class Mode(enum.Enum):
-    """Which of its lives a network leads."""
-
-    FLOAT = "float"
-    FOLDED = "folded"
-    QUANTIZED = "quantized"
-
-
-class FakeQuant(keras.layers.Layer):
-    """8-bit fake quantisation of an activation; the identity unless the mode is QUANTIZED.
-
-    Args:
-        mode: the network's mode.
-        fixed: (low, high), or None for a range that follows a moving average.
-    """
-
-    def __init__(self, mode: Mode, fixed: Range | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.active = mode is Mode.QUANTIZED
-        self.fixed = fixed
-        self.observed: Range | None = None
-        self.observing = False
-        if self.active and fixed is None:
-            self.quantizer = quantizers.MovingAverageQuantizer(
-                num_bits=8, per_axis=False, symmetric=False, narrow_range=False
-            )
-            self.limits = self.quantizer.build(None, "range", self)
-
-    def call(self, x: Tensor, training: bool = False) -> Tensor:
-        if not self.active:
-            return x
-        if self.fixed is not None:
-            return tf.quantization.fake_quant_with_min_max_args(x, *self.fixed, num_bits=8)
-        if self.observing:
-            low, high = float(tf.reduce_min(x)), float(tf.reduce_max(x))
-            old = self.observed or (0.0, 0.0)
-            self.observed = (min(low, old[0], 0.0), max(high, old[1], 0.0))
-            return x
-        return self.quantizer(x, training, weights=self.limits)
-
-    def adopt(self) -> None:
-        """Take the observed range as the starting point of the moving average."""
-        self.observing = False
-        if self.observed is not None:
-            low, high = self.observed
-            self.limits["min_var"].assign(low)
-            self.limits["max_var"].assign(max(high, low + 1e-3))
-
-
-class WeightQuant:
-    """Symmetric 8-bit fake quantisation of a weight, per ``axis`` or per tensor."""
-
-    def __init__(self, owner: keras.layers.Layer, shape: tuple[int, ...], axis: int | None) -> None:
-        self.quantizer = quantizers.LastValueQuantizer(
-            num_bits=8, per_axis=axis is not None, symmetric=True, narrow_range=True
-        )
-        # The quantizer only knows the last axis, so another one is moved there and back.
-        order = list(range(len(shape)))
-        if axis is not None:
-            order.remove(axis % len(shape))
-            order.append(axis % len(shape))
-        self.order = order
-        self.back = [int(i) for i in np.argsort(order)]
-        self.limits = self.quantizer.build(
-            tf.TensorShape([shape[i] for i in order]), "weight", owner
-        )
-
-    def __call__(self, weight: Tensor, training: bool) -> Tensor:
-        if self.order == self.back and self.order == sorted(self.order):
-            return self.quantizer(weight, training, weights=self.limits)
-        moved = tf.transpose(weight, self.order)
-        return tf.transpose(self.quantizer(moved, training, weights=self.limits), self.back)
+from edgedepth.models.backend import keras, tf
+from edgedepth.models.fakequant import EvenWeightQuant, FakeQuant, Mode, Tensor, WeightQuant
+from edgedepth.models.grids import (
+    CELL,
+    RELU6,
+    SIGMOID,
+    SIGNED,
+    TANH,
+    UNEVEN_TANH,
+    Range,
+)
 
 
 class Kernel(keras.layers.Layer):
@@ -113,6 +36,8 @@ class Kernel(keras.layers.Layer):
         before: grid of what enters an activation that is an operation of its own; one that
             follows the data where None.
         out: grid of the result, likewise.
+        clips: keep the result within ``out`` where it is not quantised too.
+        reads: grid of the input; where it is known, weights are even (``EvenWeightQuant``).
     """
 
     def __init__(
@@ -125,10 +50,14 @@ class Kernel(keras.layers.Layer):
         activation: Callable[[Tensor], Tensor] | None = None,
         before: Range | None = None,
         out: Range | None = None,
+        clips: bool = False,
+        reads: FakeQuant | Range | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.mode = mode
+        grid = FakeQuant(mode, reads) if isinstance(reads, tuple) else reads
+        self.read_step = grid and grid.step
         self.filters = filters
         self.use_norm = norm and mode is Mode.FLOAT
         self.use_bias = bias
@@ -137,7 +66,7 @@ class Kernel(keras.layers.Layer):
         # own and wants its input on a grid.
         fused = activation is None or activation in (tf.nn.relu, tf.nn.relu6)
         self.before = None if fused else FakeQuant(mode, before)
-        self.quant = FakeQuant(mode, out)
+        self.quant = FakeQuant(mode, out, clips=clips)
 
     channel_axis: int = -1
     weight_axis: int | None = -1
@@ -162,8 +91,24 @@ class Kernel(keras.layers.Layer):
         elif self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
         if self.mode is Mode.QUANTIZED:
-            self.weight_quant = WeightQuant(self, shape, self.weight_axis)
+            self.weight_quant = self._weight_quant(shape)
         super().build(input_shape)
+
+    def _weight_quant(self, shape: tuple[int, ...]) -> WeightQuant | EvenWeightQuant:
+        read, made = self.read_step, (self.before or self.quant).step
+        if read is None:
+            return WeightQuant(self, shape, self.weight_axis)
+        return EvenWeightQuant(self, shape, self.weight_axis, lambda: (read(), made()))
+
+    def settle(self) -> None:
+        """Put kernel and bias on their 8-bit grids for good.
+
+        Trained ranges are one step older than the weights, and averaged weights have neither. The
+        converter keeps such a range where a kernel serves one frame and measures anew where it
+        serves N, so that streaming and unrolled graphs would round apart.
+        """
+        if self.mode is Mode.QUANTIZED:
+            self.weight_quant.settle(self.kernel, self.bias if self.use_bias else None)
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         kernel = self.kernel
@@ -176,6 +121,8 @@ class Kernel(keras.layers.Layer):
             y = self.norm(y, training=training and not self.frozen_norm)
         elif self.use_bias:
             y = y + self.bias
+        elif self.mode is Mode.QUANTIZED and isinstance(self.weight_quant, EvenWeightQuant):
+            y = y + self.weight_quant.unit()  # the least odd bias: a sum of 0 remains one
         if self.before is not None:
             y = self.before(y, training=training)
         if self.activation is not None:
@@ -273,11 +220,12 @@ class Sum(keras.layers.Layer):
         terms: int,
         activation: Callable[[Tensor], Tensor] | None = None,
         out: Range | None = None,
+        partial: Range | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.activation = activation
-        self.partial = [FakeQuant(mode) for _ in range(terms - 2)]
+        self.partial = [FakeQuant(mode, partial) for _ in range(terms - 2)]
         self.quant = FakeQuant(mode, out)
 
     def call(self, terms: list[Tensor], training: bool = False) -> Tensor:
@@ -313,18 +261,24 @@ class Separable(keras.layers.Layer):
     """Depthwise 3x3 then 1x1, each with batch norm and ReLU6; residual where shapes allow."""
 
     def __init__(
-        self, mode: Mode, channels: int, filters: int, stride: int = 1, **kwargs: Any
+        self,
+        mode: Mode,
+        channels: int,
+        filters: int,
+        stride: int = 1,
+        out: Range = RELU6,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.residual = stride == 1 and channels == filters
-        relu6 = tf.nn.relu6
-        self.depthwise = Depthwise(mode, channels, stride, activation=relu6, out=RELU6)
+        relu6, kinds = tf.nn.relu6, {"activation": tf.nn.relu6, "reads": RELU6}
+        self.depthwise = Depthwise(mode, channels, stride, out=RELU6, **kinds)
         if self.residual:
             # x is in [0, 6] and so is the clipped sum: beyond 6 either way y changes nothing.
-            self.pointwise = Conv(mode, filters, 1, out=(-6.0, 6.0))
-            self.add = Sum(mode, 2, activation=relu6, out=RELU6)
+            self.pointwise = Conv(mode, filters, 1, out=SIGNED, reads=RELU6)
+            self.add = Sum(mode, 2, activation=relu6, out=out)
         else:
-            self.pointwise = Conv(mode, filters, 1, activation=relu6, out=RELU6)
+            self.pointwise = Conv(mode, filters, 1, out=out, **kinds)
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         y = self.pointwise(self.depthwise(x, training=training), training=training)
@@ -332,7 +286,8 @@ class Separable(keras.layers.Layer):
 
 
 class Gates(keras.layers.Layer):
-    """Depthwise 3x3 and 1x1 convolution without activation: the maps of a convolutional LSTM."""
+    """Depthwise 3x3 and 1x1 convolution without activation: the maps of a convolutional LSTM, kept
+    within ``out`` if that is given."""
 
     def __init__(
         self,
@@ -341,11 +296,14 @@ class Gates(keras.layers.Layer):
         filters: int,
         bias: bool = True,
         out: Range | None = None,
+        reads: Range | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.depthwise = Depthwise(mode, channels, norm=False, bias=bias)
-        self.pointwise = Conv(mode, filters, 1, norm=False, bias=bias, out=out)
+        self.depthwise = Depthwise(mode, channels, norm=False, bias=bias, reads=reads)
+        between = None if reads is None else self.depthwise.quant
+        kinds: dict[str, Any] = {"norm": False, "bias": bias, "clips": out is not None}
+        self.pointwise = Conv(mode, filters, 1, out=out, reads=between, **kinds)
         self.quant = self.pointwise.quant
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
@@ -361,11 +319,6 @@ class LstmCell(keras.layers.Layer):
     Args:
         from_input, from_state: :class:`Gates` or :class:`Dense` with 4 x units outputs; the
             recurrent one has no bias, so that a zero state adds exactly nothing.
-        gates: grid of their sum, within which they are kept; one that follows the data where None.
-        memory: grid of the cell, within which it is kept too if ``gates`` is given.
-        jitter: in training, gates and hidden state are off at random by so many steps of their
-            8-bit grids (standard deviation): recurrence enlarges what rounding does, so nothing
-            learnt shall hang on a single step.
     """
 
     def __init__(
@@ -373,24 +326,19 @@ class LstmCell(keras.layers.Layer):
         mode: Mode,
         from_input: Gates | Dense,
         from_state: Gates | Dense,
-        gates: Range | None = None,
-        memory: Range = CELL,
-        jitter: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.quantized = mode is Mode.QUANTIZED
-        self.limits = None if gates is None or self.quantized else (gates, memory)
-        self.jitter = (jitter, gates) if jitter and gates else None
         self.from_input, self.from_state = from_input, from_state
-        self.gates = Sum(mode, 2, out=gates)
+        self.gates = Sum(mode, 2)
         self.input_gate = FakeQuant(mode, SIGMOID)
         self.forget_gate = FakeQuant(mode, SIGMOID)
         self.output_gate = FakeQuant(mode, SIGMOID)
         self.candidate = FakeQuant(mode, TANH)
         self.added = FakeQuant(mode, UNEVEN_TANH)
-        self.kept = FakeQuant(mode, memory)
-        self.cell = FakeQuant(mode, memory)
+        self.kept = FakeQuant(mode, CELL)
+        self.cell = FakeQuant(mode, CELL)
         self.squashed = FakeQuant(mode, TANH)
         self.hidden = FakeQuant(mode, TANH)
 
@@ -411,10 +359,6 @@ class LstmCell(keras.layers.Layer):
         elif self.quantized:
             zeros = self.from_state.quant(tf.zeros_like(gates), training=False)
             gates = self.gates([gates, zeros], training=training)
-        if self.limits is not None:  # in 8 bits the grid clips
-            gates = tf.clip_by_value(gates, *self.limits[0])
-        if self.jitter and training:
-            gates = shaken(gates, self.jitter[0] * step_of(self.jitter[1]))
         i, f, g, o = tf.split(gates, 4, axis=-1)
         i = self.input_gate(tf.sigmoid(i))
         f = self.forget_gate(tf.sigmoid(f))
@@ -426,22 +370,4 @@ class LstmCell(keras.layers.Layer):
         elif self.quantized:
             cell = self.kept(tf.zeros_like(cell)) + cell
         cell = self.cell(cell)
-        if self.limits is not None:
-            cell = tf.clip_by_value(cell, *self.limits[1])
-        hidden = self.hidden(o * self.squashed(tf.tanh(cell)))
-        if self.jitter and training:
-            hidden = shaken(hidden, self.jitter[0] * step_of(TANH))
-        return hidden, cell
-
-
-def step_of(grid: Range) -> float:
-    """Step of an 8-bit grid."""
-    return (grid[1] - grid[0]) / 255
-
-
-def shaken(x: Tensor, deviation: float) -> Tensor:
-    """``x`` with Gaussian noise that is a function of ``x`` alone: a run that is resumed sees what
-    one that was not stopped has seen."""
-    seed = tf.cast(tf.math.floormod(tf.reduce_sum(tf.abs(x)) * 1e3, 2.0**30), tf.int32)
-    noise = tf.random.stateless_normal(tf.shape(x), tf.stack([seed, seed + 1]), stddev=deviation)
-    return x + tf.stop_gradient(noise)
+        return self.hidden(o * self.squashed(tf.tanh(cell))), cell

@@ -4,11 +4,13 @@ Everything happens at a quarter of the input size, what is finer being packed in
 sixteen sub-pixels of depth, four of the running means. Per frame: an encoder at 1/4 .. 1/16,
 conditioned on the frame's focus and the sweep's optics; gates ("is this frame sharper here than
 all before it?") that start out as the focus evidence of the cue planes; running means of the
-focus position under these gates, which equal a softmax over the frames; a convolutional LSTM at
-1/16, whose state is brought back to 1/4 and joined with depth so far; these features under a
-running maximum. After the last frame the decoder, which is short since a user waits for it,
-corrects the classical answer that this frame carries: by the means, by the vertex, and by what
-focus alone cannot tell.
+focus position under these gates, which weigh the frames as a softmax over them would; a
+convolutional LSTM at 1/16, whose state is brought back to 1/4 and joined with depth so far; these
+features under a running maximum. After the last frame the decoder, which is short since a user
+waits for it, corrects the classical answer that this frame carries: by the means, by the vertex,
+and by what focus alone cannot tell.
+
+In 8 bits every runtime computes the same numbers, those of training (:mod:`.grids`).
 """
 
 from __future__ import annotations
@@ -19,24 +21,22 @@ import numpy as np
 
 from edgedepth.cues import ANSWERS, CUE_PLANES, CUES, EVIDENCE_LIMIT
 from edgedepth.models.backend import keras, tf
-from edgedepth.models.layers import (
-    CELL,
+from edgedepth.models.exact import HardLstmCell, HardMix, RunningMeans
+from edgedepth.models.fakequant import FakeQuant, Mode, Tensor
+from edgedepth.models.grids import (
+    COARSE,
+    HIDDEN,
+    LOGIT,
+    MEMORY,
+    MIX_TERM,
     RELU6,
     SIGMOID,
-    TANH,
+    SIGNED,
     UNIT,
-    Conv,
-    Dense,
-    FakeQuant,
-    Gates,
-    LstmCell,
-    Maximum,
-    Mode,
     Range,
-    Separable,
-    Sum,
-    Tensor,
+    step_of,
 )
+from edgedepth.models.layers import Conv, Dense, Gates, Maximum, Separable, Sum
 from edgedepth.models.network import FIRST_FOCUS, FocalNetwork, StateTensor
 from edgedepth.preprocess import OUTPUT_RANGE
 from edgedepth.spec import ModelSpec
@@ -72,21 +72,21 @@ for what focus alone cannot tell."""
 
 TINY = 1e-3
 
-SCORE: Range = (-EVIDENCE_LIMIT, EVIDENCE_LIMIT * 127 / 128)
-"""A gate's logit is kept within this: sigmoid changes little beyond."""
+DIFFERENCE: Range = (-0.8, 0.8 * 127 / 128)
+"""Grid of how far a mean or the vertex is from the answer, in shares of the sweep."""
 
-GATE: Range = (-4.0, 4 * 127 / 128)
-MEMORY: Range = (-2.0, 2 * 127 / 128)
-"""As are the recurrent cell's gates, and the cell. A step of a wider grid would be many of a
-gate's, and from frame to frame there would be more of them."""
+BASE: Range = (0.0, 128 * step_of(OUTPUT_RANGE))
+BLEND: Range = (-64 * 254 / 255 * step_of(OUTPUT_RANGE), 191 * 254 / 255 * step_of(OUTPUT_RANGE))
+"""Grids of the two terms of the answer: their steps are 128 and 254 parts in 255 of the answer's, so
+that no sum lies halfway."""
 
-JITTER = 2.0
-"""Steps by which the recurrent cell is off at random in training."""
+CERTAINTY: Range = (-6.0, 6 * 127 / 128)
+"""Confidence's logit is kept within this: sigmoid changes little beyond."""
 
-UPPER_HALF: Range = (-18.0, 18 - 12 * 129 / 128)
-"""Grid of what is added to a ReLU6, where beyond 6 either way changes nothing. Its integers are not
-negative: halfway between two steps, where doubling by interpolation often ends, kernels agree on
-rounding positive numbers alone."""
+UPPER_HALF: Range = (-192 * 2 * COARSE, 63 * 2 * COARSE)
+"""Grid of what is added to a ReLU6 after doubling. Its integers are not negative where it matters,
+nor are those of a ReLU6 on ``SIGNED``: halfway between two steps, where doubling by interpolation
+often ends, kernels agree on rounding positive numbers alone."""
 
 SIZE_MULTIPLE = 16
 
@@ -102,33 +102,16 @@ def default_spec(height: int = 240, width: int = 320) -> ModelSpec:
     return ModelSpec("mobile", height, width, CUE_PLANES, focus_encoding="sweep", output="sweep")
 
 
-def double(x: Tensor) -> Tensor:
-    """Bilinear upsampling by 2; keeps its input's 8-bit grid."""
-    return tf.image.resize(x, (x.shape[1] * 2, x.shape[2] * 2), method="bilinear")
+class Doubled(keras.layers.Layer):
+    """Bilinear upsampling by 2, on the 8-bit grid that its input is on."""
 
-
-class RunningMeans(keras.layers.Layer):
-    """Means of the focus position under gates, frame by frame.
-
-    They stay on the grid [0, 1]: a sum of two products on one grid rounds alike everywhere.
-    """
-
-    def __init__(self, mode: Mode, **kwargs: Any) -> None:
+    def __init__(self, mode: Mode, grid: Range, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.new, self.old = FakeQuant(mode, SIGMOID), FakeQuant(mode, UNIT)
-        self.added, self.kept, self.mean = (FakeQuant(mode, UNIT) for _ in range(3))
+        self.quant = FakeQuant(mode, grid)
 
-    def call(self, scores: Tensor, focus: Tensor, means: Tensor) -> Tensor:
-        """The means after one more frame.
-
-        Args:
-            scores: (B, h, w, c) logits of the newest frame's weight.
-            focus: (B, 1, 1, 1) its position.
-            means: of the frames before; the first frame's position where there is none.
-        """
-        new = self.new(tf.sigmoid(scores))
-        old = self.old(1 - new)
-        return self.mean(self.kept(old * means) + self.added(new * focus))
+    def call(self, x: Tensor) -> Tensor:
+        size = x.shape[1] * 2, x.shape[2] * 2
+        return self.quant(tf.image.resize(x, size, method="bilinear"))
 
 
 class MobileNetwork(FocalNetwork):
@@ -139,45 +122,47 @@ class MobileNetwork(FocalNetwork):
         relu6 = tf.nn.relu6
         self.frame_quant, self.condition_quant = FakeQuant(mode, UNIT), FakeQuant(mode, UNIT)
 
-        self.condition_hidden = Dense(mode, CONDITION, norm=False, activation=relu6, out=RELU6)
-        self.condition = Dense(mode, C4, norm=False)
-        self.front = Conv(mode, FRONT, HALVES, HALVES, norm=False, activation=relu6, out=RELU6)
-        self.stem = Conv(mode, C4, 1)
+        unit: dict[str, Any] = {"norm": False, "reads": UNIT}
+        self.condition_hidden = Dense(mode, CONDITION, activation=relu6, out=RELU6, **unit)
+        self.condition = Dense(mode, C4, norm=False, reads=RELU6)
+        self.front = Conv(mode, FRONT, HALVES, HALVES, activation=relu6, out=RELU6, **unit)
+        self.stem = Conv(mode, C4, 1, reads=RELU6)
         self.conditioned = Sum(mode, 2, activation=relu6, out=RELU6)
         self.encode4 = [Separable(mode, C4, C4), Separable(mode, C4, C4)]
         self.encode8 = Separable(mode, C4, C8, 2)
-        self.encode16 = Conv(mode, C16, 3, 2, activation=relu6, out=RELU6)
+        self.encode16 = Conv(mode, C16, 3, 2, activation=relu6, out=RELU6, reads=RELU6)
 
-        self.scores2 = Conv(mode, HALVES**2 * HEADS, 1, norm=False)
-        self.scores4 = Conv(mode, HALVES**2 * HEADS, 1, norm=False)
-        self.scores = Sum(mode, 2, out=SCORE)
+        heads: dict[str, Any] = {"norm": False, "reads": RELU6}
+        self.scores2 = Conv(mode, HALVES**2 * HEADS, 1, out=LOGIT, clips=True, **heads)
+        self.scores4 = Conv(mode, HALVES**2 * HEADS, 1, out=LOGIT, clips=True, **heads)
         self.combine = RunningMeans(mode)
-        self.answers = Conv(mode, PACK**2 + 2 * HALVES**2, 1, norm=False, out=UNIT)
-        self.cell = LstmCell(
+        self.answers = Conv(mode, PACK**2 + 2 * HALVES**2, 1, out=UNIT, clips=True, **heads)
+        self.cell = HardLstmCell(
             mode,
-            Gates(mode, C16, 4 * UNITS, out=GATE),
-            Gates(mode, UNITS, 4 * UNITS, bias=False, out=GATE),
-            gates=GATE,
-            memory=MEMORY,
-            jitter=JITTER,
+            Gates(mode, C16, 4 * UNITS, out=LOGIT, reads=RELU6),
+            Gates(mode, UNITS, 4 * UNITS, bias=False, out=LOGIT, reads=HIDDEN),
         )
-        self.up8 = Conv(mode, C8, 1, out=UPPER_HALF)
+        self.up8 = Conv(mode, C8, 1, out=UPPER_HALF, reads=HIDDEN)
+        self.double8 = Doubled(mode, UPPER_HALF)
         self.join8 = Sum(mode, 2, activation=relu6, out=RELU6)
-        self.context = Separable(mode, C8, C4)
-        self.focus4 = Conv(mode, C4, 1)
-        self.join4 = Sum(mode, 3, activation=relu6, out=RELU6)
+        self.context = Separable(mode, C8, C4, out=SIGNED)
+        self.double4 = Doubled(mode, SIGNED)
+        self.focus4 = Conv(mode, C4, 1, out=SIGNED, reads=UNIT)
+        self.join4 = Sum(mode, 3, activation=relu6, out=RELU6, partial=SIGNED)
         self.most = Maximum(mode, RELU6)
 
         self.decode4 = Separable(mode, C4, C4)
 
-        self.difference = Conv(mode, MIXED, 1, norm=False)
-        self.mix = Conv(mode, MIXED, 1, norm=False, activation=tf.tanh, before=CELL, out=TANH)
-        self.mixed = FakeQuant(mode)
-        self.base = Conv(mode, PACK**2, 1, norm=False)
-        self.blend = Conv(mode, PACK**2, 1, norm=False, bias=False)
+        self.difference = Conv(mode, MIXED, 1, out=DIFFERENCE, **unit)
+        self.mix = Conv(mode, MIXED, 1, bias=False, out=MIX_TERM, **heads)
+        self.mixed = HardMix(mode, MIXED, DIFFERENCE)
+        self.base = Conv(mode, PACK**2, 1, out=BASE, **unit)
+        self.blend = Conv(
+            mode, PACK**2, 1, norm=False, bias=False, out=BLEND, reads=self.mixed.quant
+        )
         self.position = Sum(mode, 2, out=OUTPUT_RANGE)
         self.certainty = Conv(
-            mode, PACK**2, 1, norm=False, activation=tf.sigmoid, before=SCORE, out=SIGMOID
+            mode, PACK**2, 1, activation=tf.sigmoid, before=CERTAINTY, out=SIGMOID, **heads
         )
         self.build()
         moves = self._moves()
@@ -209,7 +194,7 @@ class MobileNetwork(FocalNetwork):
                 difference[column if mean else means + fine + half, column] = 1
                 difference[means : means + fine, column] = -within[:, half] / halves
                 if mean:
-                    scores[half * FRONT + source, column] = 2
+                    scores[half * FRONT + source, column] = 0.5
         return {
             self.answers: _answers_kernel()[None, None],
             self.scores2: scores[None, None],
@@ -221,7 +206,7 @@ class MobileNetwork(FocalNetwork):
         """Begin with the classical answer: gates are the evidence, depth is depth so far."""
         for layer, kernel in moves.items():
             layer.load(kernel, np.zeros(layer.filters))
-        self.scores2.bias.assign(np.full(self.scores2.filters, -EVIDENCE_LIMIT))
+        self.scores2.bias.assign(np.full(self.scores2.filters, -1.0))
         front = _front_kernel(self.spec.channels)
         front[..., HEADS:C2] = self.front.kernel.numpy()[..., HEADS:C2]
         self.front.load(front, np.zeros(FRONT))
@@ -238,10 +223,13 @@ class MobileNetwork(FocalNetwork):
             blend[0, 0, HALVES**2 * HEADS + half] = inside
         self.blend.load(blend, None)
 
+    def plain_weights(self) -> list[Any]:
+        return [self.mixed.level]
+
     def state_spec(self) -> dict[str, StateTensor]:
         h, w = self.spec.height, self.spec.width
         return {
-            "state_h": StateTensor((1, h // 16, w // 16, UNITS), TANH, decoded=False),
+            "state_h": StateTensor((1, h // 16, w // 16, UNITS), HIDDEN, decoded=False),
             "state_c": StateTensor((1, h // 16, w // 16, UNITS), MEMORY, decoded=False),
             "state_features": StateTensor((1, h // 4, w // 4, C4), RELU6),
             "state_means": StateTensor((1, h // 4, w // 4, HALVES**2 * HEADS), UNIT, FIRST_FOCUS),
@@ -263,28 +251,22 @@ class MobileNetwork(FocalNetwork):
             x4 = layer(x4, training=training)
         x8 = self.encode8(x4, training=training)
         x16 = self.encode16(x8, training=training)
-        scores = self.scores(
-            [self.scores2(x2, training=training), self.scores4(x4, training=training)],
-            training=training,
-        )
+        scores2, scores4 = self.scores2(x2, training=training), self.scores4(x4, training=training)
         answers = self.answers(x2, training=training)
-        if not self.quantized:  # there the grid clips
-            scores = tf.clip_by_value(scores, *SCORE)
-            answers = tf.clip_by_value(answers, *UNIT)
-        return x4, x8, x16, scores, answers
+        return x4, x8, x16, scores2, scores4, answers
 
     def _in_context(
         self, x4: Tensor, x8: Tensor, hidden: Tensor, sources: Tensor, training: bool
     ) -> Tensor:
         """Features at 1/4 of a frame in the light of all frames so far and of depth so far."""
         kw = {"training": training}
-        y = self.context(self.join8([double(self.up8(hidden, **kw)), x8], **kw), **kw)
-        return self.join4([double(y), x4, self.focus4(sources, **kw)], **kw)
+        y = self.context(self.join8([self.double8(self.up8(hidden, **kw)), x8], **kw), **kw)
+        return self.join4([self.double4(y), self.focus4(sources, **kw), x4], **kw)
 
     def _decode(self, features: Tensor, sources: Tensor, training: bool) -> dict[str, Tensor]:
         kw = {"training": training}
         y = self.decode4(features, **kw)
-        mixed = self.mixed(self.mix(y, **kw) * self.difference(sources, **kw), **kw)
+        mixed = self.mixed(self.mix(y, **kw), self.difference(sources, **kw))
         position = self.position([self.base(sources, **kw), self.blend(mixed, **kw)], **kw)
         return {
             "inverse_depth": tf.nn.depth_to_space(position, PACK),
@@ -296,11 +278,12 @@ class MobileNetwork(FocalNetwork):
     ) -> dict[str, Tensor]:
         focus = self.condition_quant(focus)
         condition = tf.concat([focus, self.condition_quant(optics)], -1)
-        x4, x8, x16, scores, answers = self._encode(frame, condition, False)
+        x4, x8, x16, scores2, scores4, answers = self._encode(frame, condition, False)
         before = None if state is None else (state["state_h"], state["state_c"])
         hidden, cell = self.cell(x16, before)
         position = tf.reshape(focus, (1, 1, 1, 1))
-        means = self.combine(scores, position, position if state is None else state["state_means"])
+        before_means = position if state is None else state["state_means"]
+        means = self.combine((scores2, scores4), position, before_means)
         sources = tf.concat([means, answers], -1)
         features = self._in_context(x4, x8, hidden, sources, False)
         if state is not None:
@@ -327,7 +310,7 @@ class MobileNetwork(FocalNetwork):
         if not batch or not count:
             raise ValueError("forward needs a known batch size and at least one frame")
         condition = tf.concat([focus[..., None], tf.repeat(optics[:, None, :], count, axis=1)], -1)
-        x4, x8, x16, scores, answers = (
+        x4, x8, x16, scores2, scores4, answers = (
             tf.reshape(x, (batch, count, *x.shape[1:]))
             for x in self._encode(
                 tf.reshape(frames, (batch * count, *frames.shape[2:])),
@@ -342,7 +325,8 @@ class MobileNetwork(FocalNetwork):
         for index in range(count):
             state = self.cell(x16[:, index], state, training=training)
             hidden.append(state[0])
-            means = self.combine(scores[:, index], positions[:, index], means)
+            scores = scores2[:, index], scores4[:, index]
+            means = self.combine(scores, positions[:, index], means)
             sources.append(tf.concat([means, answers[:, index]], -1))
         features = self._in_context(
             _flat(x4),

@@ -10,7 +10,9 @@ import numpy as np
 
 from edgedepth.errors import UserError
 from edgedepth.models.backend import tf
-from edgedepth.models.layers import FakeQuant, Kernel, Mode, Range, Tensor
+from edgedepth.models.fakequant import FakeQuant, Mode, Tensor
+from edgedepth.models.grids import Range
+from edgedepth.models.layers import Kernel
 from edgedepth.spec import ModelSpec
 
 FIRST_FOCUS: Literal["focus"] = "focus"
@@ -138,6 +140,11 @@ class FocalNetwork(tf.Module):
     def plain_weights(self) -> list[Any]:
         """Weights outside linear layers, taken over unchanged when folding."""
         return []
+
+    def settle(self) -> None:
+        """Put all kernels and biases on their 8-bit grids; only a quantised network has these."""
+        for kernel in self.kernels():
+            kernel.settle()
 
     def moving_ranges(self) -> list[FakeQuant]:
         """Activation quantisers whose range follows the data."""

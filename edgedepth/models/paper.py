@@ -13,18 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from edgedepth.models.backend import keras, tf
-from edgedepth.models.layers import (
-    CELL,
-    TANH,
-    UNIT,
-    Conv,
-    Deconv,
-    Dense,
-    FakeQuant,
-    LstmCell,
-    Mode,
-    Tensor,
-)
+from edgedepth.models.fakequant import FakeQuant, Mode, Tensor
+from edgedepth.models.grids import CELL, TANH, UNIT
+from edgedepth.models.layers import Conv, Deconv, Dense, LstmCell
 from edgedepth.models.network import FocalNetwork, StateTensor
 from edgedepth.preprocess import MAX_METRES
 from edgedepth.spec import ModelSpec

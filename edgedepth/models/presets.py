@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgedepth.errors import UserError
 from edgedepth.models import mobile, paper
-from edgedepth.models.layers import Mode
+from edgedepth.models.fakequant import Mode
 from edgedepth.models.network import FocalNetwork
 from edgedepth.spec import ModelSpec
 

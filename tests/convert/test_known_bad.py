@@ -90,7 +90,7 @@ def test_paper_network_of_plain_keras_layers_computes_the_same_and_is_refused(
     from edgedepth.convert.check import check_file
     from edgedepth.convert.faithful import convert_faithful
     from edgedepth.models.faithful import faithful
-    from edgedepth.models.layers import Mode
+    from edgedepth.models.fakequant import Mode
     from edgedepth.models.paper import PaperNetwork, default_spec
 
     rng = np.random.default_rng(3)

@@ -159,7 +159,8 @@ def test_converted_names_are_short_and_unique(converted: Callable[[str], bytes])
 def test_layers_are_called_what_the_code_calls_them() -> None:
     pytest.importorskip("tensorflow", reason="needs the train extra")
     from edgedepth.convert.export import layer_labels
-    from edgedepth.models.layers import Conv, Mode, Separable
+    from edgedepth.models.fakequant import Mode
+    from edgedepth.models.layers import Conv, Separable
 
     class Holder:
         def __init__(self) -> None:

@@ -27,7 +27,7 @@ from edgedepth.learn.material import LEAST_FRAMES, Material, one_camera, prepare
 from edgedepth.learn.noise import LEAST, noise_level
 from edgedepth.learn.render_tf import dissimilarity, render, smoothness
 from edgedepth.models.backend import tf
-from edgedepth.models.layers import Mode
+from edgedepth.models.fakequant import Mode
 from edgedepth.models.presets import make_network
 from edgedepth.rundir import RunDirectory
 from tests.capture.test_infer_command import assert_refused
