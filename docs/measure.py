@@ -81,7 +81,7 @@ class Effort:
     blocks: int = 60
     eval_scenes: int = 24
     traced_scenes: int = 12
-    curve_scenes: int = 5
+    curve_scenes: int = 12
 
 
 QUICK = Effort(4, 2, 1, 2.0, 1, 2, 4, 2, 4, 1, 1, 1)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgedepth import evalpictures, evaltable, evaluate, protocols
+from edgedepth.commands.eval import CURVE_NAMES
 from edgedepth.curves import CURVES, evaluate_curves
 from edgedepth.data.sources import open_source
 from edgedepth.evaluate import Answer, Contestant
@@ -356,3 +357,7 @@ def test_pictures_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Not a directory" in done.stderr
+
+
+def test_every_curve_can_be_asked_for() -> None:
+    assert set(CURVE_NAMES) == set(CURVES)

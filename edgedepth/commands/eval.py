@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgedepth.evaluate import Contestant, Result
     from edgedepth.protocols import Case, Protocol, Stage
 
-CURVE_NAMES = ("frames", "planes", "coc", "misalignment", "noise", "shuffle")
+CURVE_NAMES = ("frames", "single", "planes", "coc", "misalignment", "noise", "shuffle")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -77,8 +77,8 @@ DIFFERENCE: Range = (-0.8, 0.8 * 127 / 128)
 
 BASE: Range = (0.0, 128 * step_of(OUTPUT_RANGE))
 BLEND: Range = (-64 * 254 / 255 * step_of(OUTPUT_RANGE), 191 * 254 / 255 * step_of(OUTPUT_RANGE))
-"""Grids of the two terms of the answer: their steps are 128 and 254 parts in 255 of the answer's, so
-that no sum lies halfway."""
+"""Grids of the two terms of the answer: their steps are 128 and 254 parts in 255 of the answer's,
+so that no sum lies halfway."""
 
 CERTAINTY: Range = (-6.0, 6 * 127 / 128)
 """Confidence's logit is kept within this: sigmoid changes little beyond."""
