@@ -21,6 +21,7 @@ from edgedepth.capture.runtimes import Arrays, Signature, Tensor
 from edgedepth.convert import export, flatbuffer, passes, rounding
 from edgedepth.convert.flatbuffer import text
 from edgedepth.convert.graph import layer_of, nodes
+from edgedepth.convert.running import Session
 from edgedepth.models.backend import tf
 from edgedepth.spec import Precision
 
@@ -67,11 +68,12 @@ def departures(
     """Every operator's departure, in execution order.
 
     Args:
-        inputs: real-valued inputs of ``infer``.
+        inputs: real-valued inputs of ``infer``, put on the file's grids for both.
         raw: the file to hold against the network; by default :func:`infer_alone` of it.
     """
     function = infer_function(net)
     raw = raw or infer_alone(net, precision)
+    inputs = Session(raw).on_grid(export.INFER, inputs)
     kept, model = _run_keeping(raw, inputs), flatbuffer.parse(raw)
     graph = model.subgraphs[0]
     wanted = {}

@@ -170,6 +170,14 @@ def zero_points_of(tensor: Any) -> NDArray[np.float64]:
     return np.asarray(q.zeroPoint if q is not None and q.zeroPoint is not None else [], np.float64)
 
 
+def along_axis(values: NDArray[np.floating], tensor: Any) -> NDArray[np.floating]:
+    """One value per channel of a tensor, or one for all, shaped to broadcast over it."""
+    shape = [1] * len(shape_of(tensor))
+    if len(values) > 1:
+        shape[tensor.quantization.quantizedDimension] = len(values)
+    return values.reshape(shape if len(values) > 1 else ())
+
+
 def text(name: Any) -> str:
     """A flatbuffer string as str."""
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name or "")

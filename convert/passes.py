@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edgedepth.convert import flatbuffer
 from edgedepth.convert.flatbuffer import (
     Model,
+    along_axis,
     constant,
     scales_of,
     shape_of,
@@ -86,24 +87,16 @@ def _same_scales(a: Any, b: Any) -> bool:
     )
 
 
-def _along_axis(values: NDArray[np.float64], tensor: Any) -> NDArray[np.float64]:
-    """Scales or zero points shaped to broadcast over their tensor."""
-    shape = [1] * len(shape_of(tensor))
-    if len(values) > 1:
-        shape[tensor.quantization.quantizedDimension] = len(values)
-    return values.reshape(shape if len(values) > 1 else ())
-
-
 def _requantise(value: NDArray[Any], source: Any, target: Any) -> NDArray[Any] | None:
     """QUANTIZE of a constant, from float or from another scale."""
     if target.type not in _QUANTIZED or not len(scales_of(target)):
         return None
     low, high = _QUANTIZED[target.type]
-    scale, zero = (_along_axis(f(target), target) for f in (scales_of, zero_points_of))
+    scale, zero = (along_axis(f(target), target) for f in (scales_of, zero_points_of))
     if source.type in _QUANTIZED and scales_of(source).size:
-        stored = value.astype(np.float64) - _along_axis(zero_points_of(source), source)
+        stored = value.astype(np.float64) - along_axis(zero_points_of(source), source)
         # the kernel's fixed-point multiplication rounds halves up
-        level = np.floor(stored * _along_axis(scales_of(source), source) / scale + 0.5) + zero
+        level = np.floor(stored * along_axis(scales_of(source), source) / scale + 0.5) + zero
     elif source.type == schema.TensorType.FLOAT32:
         ratio = value.astype(np.float64) / scale
         level = np.trunc(ratio + np.copysign(0.5, ratio)) + zero  # and halves away from 0 here

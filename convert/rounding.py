@@ -1,7 +1,7 @@
 """A pass after which sums of even weights are rounded alike by all kernels.
 
-The network gives the weights (``edgedepth.models.layers.EvenWeightQuant``): even numbers whose sums
-are scaled by a power of two. What is left to do is what only shows in the file:
+The network gives the weights (``edgedepth.models.fakequant.EvenWeightQuant``): even numbers whose
+sums are scaled by a power of two. What is left to do is what only shows in the file:
 
 * TensorFlow's converter keeps the range that weights were given where they serve one frame, and
   measures their largest one where they serve several. Even numbers are twice as far apart as what
@@ -20,7 +20,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from edgedepth.convert.flatbuffer import Model, constant, scales_of, text
+from edgedepth.convert.flatbuffer import Model, along_axis, constant, scales_of, text
 from edgedepth.convert.graph import Node, nodes
 from edgedepth.convert.rewriter import Rewriter
 from edgedepth.models.grids import EVEN_LIMIT, FINEST
@@ -50,29 +50,27 @@ def _round_alike(write: Rewriter, node: Node) -> bool:
         return False
     read, made = (np.float32(scales_of(tensor)[0]) for tensor in (source, node.output))
     given = scales_of(kernel)
-    channels = np.moveaxis(weights, _axis(kernel), -1) if given.size > 1 else weights[..., None]
-    targets = _targets(channels, given * read / made)
-    scales = _just_below(targets, read, made)
-    even = np.clip(2 * np.round(channels * (given / scales) / 2), -EVEN_LIMIT, EVEN_LIMIT)
-    if np.any(np.abs(even * (scales / given) - channels) > 0.5 + 100 * SLACK):
+    scales = _just_below(_targets(weights, given * read / made, kernel), read, made)
+    steps = along_axis(given / scales, kernel)
+    even = np.clip(2 * np.round(weights * steps / 2), -EVEN_LIMIT, EVEN_LIMIT)
+    if np.any(np.abs(even / steps - weights) > 0.5 + 100 * SLACK):
         return False  # not what the network trained
-    whole = np.moveaxis(even, -1, _axis(kernel)) if given.size > 1 else even[..., 0]
-    real = biases * (given * float(read))
-    odd = 2 * np.round((real / (scales * float(read)) - 1) / 2) + 1
+    odd = 2 * np.round((biases * (given / scales) - 1) / 2) + 1
     places = [int(i) for i in node.operator.inputs]
-    places[1] = _replaced(write, places[1], whole.astype(np.int8), scales)
+    places[1] = _replaced(write, places[1], even.astype(np.int8), scales)
     places[2] = _replaced(write, places[2], odd.astype(np.int32), read * scales)
     node.operator.inputs = np.array(places, np.int32)
     return True
 
 
-def _axis(kernel: Any) -> int:
-    return int(kernel.quantization.quantizedDimension)
-
-
-def _targets(weights: NDArray[Any], ratios: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Per channel (the last axis), the least power of two for which the weights fit."""
-    largest = np.abs(weights.astype(np.int32)).reshape(-1, weights.shape[-1]).max(0) * ratios
+def _targets(
+    weights: NDArray[Any], ratios: NDArray[np.float64], kernel: Any
+) -> NDArray[np.float64]:
+    """Per channel, or for all, the least power of two for which the weights fit."""
+    real = np.abs(weights * along_axis(ratios, kernel))
+    channels = kernel.quantization.quantizedDimension if len(ratios) > 1 else None
+    others = tuple(i for i in range(real.ndim) if i != channels)
+    largest = real.max(axis=others).reshape(ratios.shape)
     fitting = np.log2(np.maximum(largest / EVEN_LIMIT, 2.0 ** -(FINEST + 1))) - SLACK
     exponents = np.maximum(np.ceil(fitting), -FINEST)
     exact: NDArray[np.float64] = 2.0 ** np.where(exponents == -1, 0, exponents)

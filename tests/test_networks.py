@@ -121,8 +121,7 @@ def test_settled_weights_are_even_and_biases_odd(presets):
     before = network.weights()
     for kernel in network.kernels():
         quant = kernel.weight_quant
-        steps = np.reshape(quant.step.numpy(), quant.each)
-        whole = kernel.kernel.numpy() / steps
+        whole = quant.last(kernel.kernel, lambda w, step=quant.step: w / step).numpy()
         np.testing.assert_allclose(whole, 2 * np.round(whole / 2), atol=1e-3)
         assert 0 < np.abs(whole).max() < 127
         read, made = (float(step) for step in quant.steps())

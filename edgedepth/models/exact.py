@@ -108,7 +108,7 @@ class HardLstmCell(keras.layers.Layer):
         else:
             old = tf.split(self.from_state(state[0], training=training), 4, axis=-1)
         gates = self.input_gate, self.forget_gate, self.output_gate
-        i, f, o = (gate(a, b) for gate, a, b in zip(gates, old, new, strict=False))
+        i, f, o = (gate(a, b) for gate, a, b in zip(gates, old[:3], new[:3], strict=True))
         g = self.candidate(old[3] + new[3])
         before = tf.zeros_like(g) if state is None else state[1]
         cell = self.cell(self.kept(f * before) + self.added(i * g))

@@ -137,7 +137,6 @@ class EvenWeightQuant:
         self.last = AxisLast(len(shape), axis)
         self.axes = [i for i in range(len(shape)) if axis is None or i != axis % len(shape)]
         channels = () if axis is None else (shape[axis],)
-        self.each = [1 if i in self.axes else n for i, n in enumerate(shape)]
         self.step = owner.add_weight(
             name="weight_step", shape=channels, initializer="ones", trainable=False
         )
@@ -145,10 +144,8 @@ class EvenWeightQuant:
 
     def __call__(self, weight: Tensor, training: bool) -> Tensor:
         if training:
-            self.step.assign(tf.reshape(self._fitting(weight), self.step.shape))
+            self.step.assign(self._fitting(weight))
             self.settled = False
-        if not self.settled:
-            weight = weight + tf.stop_gradient(self._even(weight) - weight)
         return self.last(weight, self._on_grid)
 
     def unit(self) -> Tensor:
@@ -164,11 +161,12 @@ class EvenWeightQuant:
         return made / read * tf.pow(2.0, tf.maximum(exponent, -FINEST))
 
     def _even(self, weight: Tensor) -> Tensor:
-        pair = 2 * tf.reshape(self.step, self.each)
-        half = EVEN_LIMIT // 2
+        pair, half = 2 * self.step, EVEN_LIMIT // 2
         return pair * tf.clip_by_value(tf.round(weight / pair), -half, half)
 
     def _on_grid(self, weight: Tensor) -> Tensor:
+        if not self.settled:
+            weight = weight + tf.stop_gradient(self._even(weight) - weight)
         fake = tf.quantization
         limit, kind = 127 * self.step, {"num_bits": 8, "narrow_range": True}
         if self.step.shape.rank:
@@ -178,7 +176,7 @@ class EvenWeightQuant:
     def settle(self, weight: Any, bias: Any) -> None:
         """Put the weight on the even numbers of its grid and the bias on the odd ones of its."""
         self(weight, training=True)
-        weight.assign(self._even(weight))
+        weight.assign(self.last(weight, self._even))
         if bias is not None:
             unit = self.unit()
             bias.assign(unit * (2 * tf.round((bias / unit - 1) / 2) + 1))
