@@ -1,18 +1,32 @@
 """Bring a small depth map to a picture's size along the picture's edges.
 
-The guided filter's coefficients are found at the small size and applied at the large one.
+Depth settles at the small size (:mod:`.median`) and grows by joint bilateral upsampling (Kopf et
+al. 2007): each pixel is a mean of the four around it, which count as much as they are near and as
+bright, so that it takes on a depth from one side of an edge and never a texture of the picture.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.guided import Plane, guided_coefficients
+from edgedepth.capture.median import weighted_median
+from edgedepth.guided import Plane
 
-RADIUS = 3
-EPSILON = 4e-4
+LEAST_WEIGHT = 0.02
+"""Of a pixel without any confidence."""
+
+BRIGHTNESS_SIGMA = 0.06
+"""Difference in brightness, of full scale, at which one of the four counts 0.6."""
+
+UNLIKE_WEIGHT = 1e-3
+"""Of one whose brightness is another altogether."""
+
+STRIP_ROWS = 256
+"""Rows that grow at a time, for the sake of memory."""
 
 
 def upsample(
@@ -33,16 +47,41 @@ def upsample(
     guide_rgb = cv2.resize(
         picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
-    large = cv2.cvtColor(guide_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    small = cv2.resize(large, (w, h), interpolation=cv2.INTER_AREA)
-    weight = np.full_like(dioptres, 1.0) if confidence is None else confidence + np.float32(0.02)
-    a, b = guided_coefficients(small, dioptres, weight, RADIUS, EPSILON)
-
-    def grow(plane: Plane) -> Plane:
-        return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
-
-    low, high = float(dioptres.min()), float(dioptres.max())
-    refined = np.clip(grow(a) * large + grow(b), low, high).astype(np.float32)
+    colour = cv2.resize(guide_rgb, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    weight = np.ones_like(dioptres) if confidence is None else confidence + np.float32(LEAST_WEIGHT)
+    settled = weighted_median(dioptres, weight, colour)
+    refined = grow(settled, cv2.cvtColor(guide_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255)
     if confidence is not None:  # a probability per pixel is noisy where its threshold cuts
-        confidence = grow(cv2.blur(confidence, (3, 3)))
+        confidence = cv2.resize(
+            cv2.blur(confidence, (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR
+        )
     return refined, confidence, guide_rgb
+
+
+def grow(plane: Plane, large: Plane) -> Plane:
+    """The plane (h, w) at the size of ``large`` (H, W), a brightness in [0, 1]."""
+    (h, w), (height, width) = plane.shape, large.shape
+    small = cv2.resize(large, (w, h), interpolation=cv2.INTER_AREA)
+    columns, across = _between(w, width)
+    grown = np.empty_like(large)
+    for top in range(0, height, STRIP_ROWS):
+        strip = slice(top, min(top + STRIP_ROWS, height))
+        rows, down = (x[strip] for x in _between(h, height))
+        total, weights = np.zeros((2, *large[strip].shape), np.float32)
+        for below, right in itertools.product((0, 1), repeat=2):
+            y, x = np.clip(rows + below, 0, h - 1), np.clip(columns + right, 0, w - 1)
+            near = np.outer(down if below else 1 - down, across if right else 1 - across)
+            unlike = np.square(large[strip] - small[y][:, x])
+            like = cv2.exp(unlike * np.float32(-0.5 / BRIGHTNESS_SIGMA**2))
+            weight = near * (like + np.float32(UNLIKE_WEIGHT))
+            total += weight * plane[y][:, x]
+            weights += weight
+        grown[strip] = total / weights
+    return grown
+
+
+def _between(small: int, large: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """(large,) before which of ``small`` pixels each lies and by how much of a pixel it is past."""
+    place = (np.arange(large) + 0.5) * (small / large) - 0.5
+    before = np.floor(place).astype(np.intp)
+    return before, (place - before).astype(np.float32)

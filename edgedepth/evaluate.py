@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth import baselines
+from edgedepth import baselines, optics
 from edgedepth.capture.inference import Depth, finish, prepare, run_stack
 from edgedepth.capture.modelfile import read_model_file
+from edgedepth.capture.refine import upsample
 from edgedepth.capture.runtimes import Runtime, choose
 from edgedepth.metrics import depth_metrics, mean_metrics
 from edgedepth.preprocess import MAX_METRES, depth_from_output
@@ -48,12 +50,28 @@ class Contestant:
     predict: Callable[[FocalStack], Answer]
 
 
+def unsettled(stack: FocalStack) -> Answer:
+    """Depth from focus without learning, as it is."""
+    frames = np.stack([f.rgb for f in stack.frames])
+    return Answer(*baselines.depth_from_focus(frames, stack.focus_dioptres))
+
+
 def classical() -> Contestant:
-    """Depth from focus without learning."""
+    """Depth from focus without learning, settled along the picture as models' answers are."""
 
     def predict(stack: FocalStack) -> Answer:
-        frames = np.stack([f.rgb for f in stack.frames])
-        return Answer(*baselines.depth_from_focus(frames, stack.focus_dioptres))
+        answer = unsettled(stack)
+        assert answer.confidence is not None
+        half = (stack.size[1] // 2, stack.size[0] // 2)
+        dioptres, sure = (
+            cv2.resize(x, half, interpolation=cv2.INTER_AREA)
+            for x in (
+                optics.metres_to_dioptres(answer.depth_m).astype(np.float32),
+                answer.confidence,
+            )
+        )
+        settled, _, _ = upsample(dioptres, sure, stack.reference.rgb, stack.size)
+        return Answer(optics.dioptres_to_metres(settled).astype(np.float32), answer.confidence)
 
     return Contestant(CLASSICAL, predict)
 

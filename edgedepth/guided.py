@@ -1,8 +1,7 @@
 """The weighted guided filter: smoothing that follows a picture's edges.
 
-Guided filter (He, Sun & Tang 2010, and its fast form of 2015): locally, the target is taken to
-be linear in the guide's brightness. The coefficients may be found at a small size and applied
-at a large one.
+Guided filter (He, Sun & Tang 2010): locally, the target is taken to be linear in the guide's
+brightness.
 """
 
 from __future__ import annotations

@@ -174,14 +174,20 @@ def composites(picture: NDArray[np.uint8]) -> Arrays:
     }
 
 
-def upsampling(picture: NDArray[np.uint8]) -> Arrays:
+def upsampling() -> Arrays:
+    """Large enough for three passes of the median; one half is noise, the other a slanted plane."""
     rng = np.random.default_rng(5)
-    height, width = picture.shape[0] // 3, picture.shape[1] // 3
+    height, width = 60, 80
+    picture = _make().picture(2 * height, 2 * width, seed=22)
     dioptres = rng.uniform(0.4, 2.5, (height, width)).astype(np.float32)
+    row, column = np.indices((height, width // 2), np.float32)
+    dioptres[:, : width // 2] *= np.float32(0.1)
+    dioptres[:, : width // 2] += np.float32(0.03) * row + np.float32(0.01) * column
     confidence = rng.uniform(0, 1, (height, width)).astype(np.float32)
     refined, sure, _ = upsample(dioptres, confidence, picture, picture.shape[:2])
     assert sure is not None
     return {
+        "refine_picture": picture,
         "refine_dioptres": dioptres,
         "refine_confidence": confidence,
         "refined_dioptres": refined,
@@ -256,7 +262,7 @@ def vectors() -> tuple[Arrays, dict[str, Any]]:
         aligned,
         placed,
         composites(picture),
-        upsampling(picture),
+        upsampling(),
     ):
         arrays |= part
     record = {

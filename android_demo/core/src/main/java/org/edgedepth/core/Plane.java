@@ -37,22 +37,6 @@ public final class Plane {
         return data[row * width + column];
     }
 
-    public float min() {
-        float least = data[0];
-        for (float value : data) {
-            least = Math.min(least, value);
-        }
-        return least;
-    }
-
-    public float max() {
-        float most = data[0];
-        for (float value : data) {
-            most = Math.max(most, value);
-        }
-        return most;
-    }
-
     /** Part of the plane. */
     public Plane cut(int top, int left, int partHeight, int partWidth) {
         Plane part = new Plane(partHeight, partWidth);

@@ -259,7 +259,8 @@ public final class Resize {
         return target;
     }
 
-    private static int clip(int index, int size) {
+    /** The index, or the nearest one of {@code size}. */
+    static int clip(int index, int size) {
         return Math.min(size - 1, Math.max(0, index));
     }
 

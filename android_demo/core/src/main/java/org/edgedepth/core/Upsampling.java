@@ -1,44 +1,70 @@
 package org.edgedepth.core;
 
 /**
- * Brings a small depth map to a picture's size along the picture's edges: the weighted guided
- * filter in its fast form (He and Sun 2015), as {@code capture/refine.py}.
+ * Brings a small depth map to a picture's size along the picture's edges: depth settles at the
+ * small size and grows by joint bilateral upsampling, as {@code capture/refine.py}.
  */
 public final class Upsampling {
-    private static final int WINDOW = 7;
-    private static final float EPSILON = 4e-4f;
     private static final float LEAST_WEIGHT = 0.02f;
+    private static final float BRIGHTNESS_SIGMA = 0.06f;
+    private static final float UNLIKE_WEIGHT = 1e-3f;
 
     private Upsampling() {}
 
     /** Depth and confidence along a picture's edges, at its size. */
     public static ModelAnswer along(Rgb picture, ModelAnswer small) {
         Plane dioptres = small.dioptres;
-        Plane large = picture.gray();
-        Plane guide = Resize.area(large, dioptres.height, dioptres.width);
-        WeightedFilter.Line line = line(guide, small);
-        Plane slope = Resize.linear(line.slope, large.height, large.width);
-        Plane start = Resize.linear(line.start, large.height, large.width);
-        float low = dioptres.min();
-        float high = dioptres.max();
-        Plane refined = new Plane(large.height, large.width);
-        for (int i = 0; i < refined.data.length; i++) {
-            float value = slope.data[i] * large.data[i] + start.data[i];
-            refined.data[i] = Math.min(high, Math.max(low, value));
-        }
-        Plane confidence = Filters.boxMean(small.confidence, 3);
-        return new ModelAnswer(
-                Resize.linear(small.position, large.height, large.width),
-                refined,
-                Resize.linear(confidence, large.height, large.width));
-    }
-
-    private static WeightedFilter.Line line(Plane guide, ModelAnswer small) {
-        Plane weight = new Plane(guide.height, guide.width);
+        Rgb colour = Resize.area(picture, dioptres.height, dioptres.width);
+        Plane weight = new Plane(dioptres.height, dioptres.width);
         for (int i = 0; i < weight.data.length; i++) {
             weight.data[i] = small.confidence.data[i] + LEAST_WEIGHT;
         }
-        WeightedFilter filter = new WeightedFilter(guide, small.dioptres, weight);
-        return filter.line(Filters.boxMean(weight, WINDOW), WINDOW, EPSILON);
+        Plane settled = new WeightedMedian(colour, weight).of(dioptres);
+        Plane confidence = Filters.boxMean(small.confidence, 3);
+        return new ModelAnswer(
+                Resize.linear(small.position, picture.height, picture.width),
+                grown(settled, picture.gray()),
+                Resize.linear(confidence, picture.height, picture.width));
+    }
+
+    /** A mean of the four pixels around, which count as much as they are near and as bright. */
+    private static Plane grown(Plane plane, Plane large) {
+        Plane small = Resize.area(large, plane.height, plane.width);
+        double down = (double) plane.height / large.height;
+        double across = (double) plane.width / large.width;
+        Plane grown = new Plane(large.height, large.width);
+        for (int row = 0; row < large.height; row++) {
+            double y = (row + 0.5) * down - 0.5;
+            for (int column = 0; column < large.width; column++) {
+                double x = (column + 0.5) * across - 0.5;
+                int pixel = row * large.width + column;
+                grown.data[pixel] = mean(plane, small, large.data[pixel], y, x);
+            }
+        }
+        return grown;
+    }
+
+    private static float mean(Plane plane, Plane small, float bright, double y, double x) {
+        int above = (int) Math.floor(y);
+        int left = (int) Math.floor(x);
+        float down = (float) (y - above);
+        float across = (float) (x - left);
+        float total = 0;
+        float weights = 0;
+        for (int below = 0; below < 2; below++) {
+            int line = Resize.clip(above + below, plane.height) * plane.width;
+            for (int right = 0; right < 2; right++) {
+                int from = line + Resize.clip(left + right, plane.width);
+                float near = (below == 1 ? down : 1 - down) * (right == 1 ? across : 1 - across);
+                float unlike = bright - small.data[from];
+                unlike *= unlike;
+                float like =
+                        (float) Math.exp(unlike * (-0.5f / (BRIGHTNESS_SIGMA * BRIGHTNESS_SIGMA)));
+                float weight = near * (like + UNLIKE_WEIGHT);
+                total += weight * plane.data[from];
+                weights += weight;
+            }
+        }
+        return total / weights;
     }
 }

@@ -46,8 +46,8 @@ final class Warp {
     }
 
     private static float nearest(Plane frame, double x, double y) {
-        int column = clip((int) Math.rint(x), frame.width);
-        return frame.data[clip((int) Math.rint(y), frame.height) * frame.width + column];
+        int column = Resize.clip((int) Math.rint(x), frame.width);
+        return frame.data[Resize.clip((int) Math.rint(y), frame.height) * frame.width + column];
     }
 
     /**
@@ -74,7 +74,7 @@ final class Warp {
                     continue;
                 }
                 for (int k = 0; k < 16; k++) {
-                    int from = clip(top + (k >> 2), height) * width + clip(left + (k & 3), width);
+                    int from = Resize.clip(top + (k >> 2), height) * width + Resize.clip(left + (k & 3), width);
                     offsets[k] = Rgb.CHANNELS * from;
                 }
                 for (int channel = 0; channel < Rgb.CHANNELS; channel++) {
@@ -204,9 +204,5 @@ final class Warp {
         int y(int row, int column) {
             return yOfRow[row] + yOfColumn[column] >> shift;
         }
-    }
-
-    private static int clip(int index, int size) {
-        return Math.min(size - 1, Math.max(0, index));
     }
 }

@@ -26,7 +26,7 @@ public class ResultTest {
         Plane dioptres = Golden.array("refine_dioptres").plane();
         Plane confidence = Golden.array("refine_confidence").plane();
         ModelAnswer small = new ModelAnswer(dioptres, dioptres, confidence);
-        ModelAnswer large = Upsampling.along(Golden.array("picture").rgb(), small);
+        ModelAnswer large = Upsampling.along(Golden.array("refine_picture").rgb(), small);
         Golden.assertClose(
                 "depth", Golden.array("refined_dioptres").plane(), large.dioptres, 2e-5);
         Golden.assertClose(
