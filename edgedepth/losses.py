@@ -17,13 +17,17 @@ Tensor = Any
 PHONE_COC, COC_POWER = 1.64, 0.35
 DELTA = 1.25
 
+OUT_OF_REACH_WEIGHT = 0.1
+"""Of a pixel whose depth the output cannot say. Counting fully, such pixels drew to the border what
+is merely a little nearer than the planes."""
+
 
 @dataclass(frozen=True)
 class LossWeights:
     """Weights of the terms of :func:`sweep_loss`."""
 
     dioptres: float = 1.0
-    relative: float = 0.5
+    relative: float = 1.0
     gradient: float = 0.5
     focus_only: float = 0.1
     confidence: float = 0.05
@@ -48,13 +52,14 @@ def _log(dioptres: Tensor) -> Tensor:
 def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeights) -> Tensor:
     """Loss of a network that answers in sweep positions with confidence.
 
-    Truth outside what the output can say (``OUTPUT_RANGE``) is moved to its border. The
-    confidence learns the probability that depth is within 25 % of the truth.
+    Truth outside what the output can say (``OUTPUT_RANGE``) is moved to its border and counts
+    little. The confidence learns the probability that depth is within 25 % of the truth.
     """
     low, span, gain = _per_item(batch)
-    mask, truth = batch["valid"], batch["inverse_depth"]
+    known, true = batch["valid"], batch["inverse_depth"]
     reachable = low + span * OUTPUT_RANGE[0], low + span * OUTPUT_RANGE[1] * 0.99
-    truth = tf.clip_by_value(truth, *reachable)
+    truth = tf.clip_by_value(true, *reachable)
+    mask = known * tf.where(tf.equal(truth, true), 1.0, OUT_OF_REACH_WEIGHT)
 
     def dioptres(position: Tensor) -> Tensor:
         return low + span * position
@@ -66,16 +71,17 @@ def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeig
     total += w.relative * masked_mean(relative, mask)
     total += w.gradient * gradient_error(gain * (predicted - truth), mask)
 
-    small = mask[:, ::2, ::2]
+    small = known[:, ::2, ::2]
     inside = tf.clip_by_value(truth[:, ::2, ::2], low, low + span)
     position = ((inside - low) / span)[..., None]
     apart = tf.reduce_mean(tf.abs(outputs["means"] - position), -1)
     total += w.focus_only * masked_mean(gain * span * apart, small)
 
-    good = tf.cast(tf.stop_gradient(relative) < tf.math.log(DELTA), tf.float32)
+    off = tf.abs(_log(tf.stop_gradient(predicted)) - _log(true))
+    good = tf.cast(off < tf.math.log(DELTA), tf.float32)
     probability = tf.clip_by_value(outputs["confidence"][..., 0], 1e-3, 1 - 1e-3)
     entropy = -good * tf.math.log(probability) - (1 - good) * tf.math.log(1 - probability)
-    total += w.confidence * masked_mean(entropy, mask)
+    total += w.confidence * masked_mean(entropy, known)
     return tf.reduce_mean(total)
 
 

@@ -28,8 +28,9 @@ MIN_SPAN_DIOPTRES = 0.1
 """A sweep narrower than this is taken for a single picture."""
 
 SINGLE_RANGE_DIOPTRES = 4.0
-OUTPUT_RANGE = (-0.5, 1.5)
-"""Sweep positions that a model can answer; beyond the planes on both sides."""
+OUTPUT_RANGE = (-57 / 114, 198 / 114)
+"""Sweep positions that a model can answer; beyond the planes on both sides. 0 and 1 are whole 8-bit
+steps of it, 1/114 each."""
 
 MAX_METRES = 10.0
 

@@ -56,6 +56,33 @@ def test_unknown_depth_is_masked(name: str) -> None:
         assert np.abs(slope).max() > 0, key
 
 
+def test_what_cannot_be_said_counts_little_and_is_no_success() -> None:
+    """A pixel's truth moves from the border of the output to far beyond it; the answer stays."""
+    from edgedepth.losses import OUT_OF_REACH_WEIGHT, LossWeights, sweep_loss
+    from edgedepth.models.backend import tf
+    from edgedepth.preprocess import OUTPUT_RANGE
+
+    pixel, border = (0, 8, 15), 0.99 * OUTPUT_RANGE[1]
+    slopes = []
+    for beyond in (0.0, 2.0):
+        answer, truth = outputs(1), batch(1)
+        position = answer["inverse_depth"].numpy()
+        position[pixel] = border - 0.01
+        answer["inverse_depth"] = tf.constant(position)
+        truth["inverse_depth"][pixel] = truth["low"][0] + truth["span"][0] * (
+            border - 1e-4 + beyond
+        )
+        with tf.GradientTape() as tape:
+            tape.watch(answer)
+            loss = sweep_loss(answer, truth, LossWeights(gradient=0.0, focus_only=0.0))
+        found = tape.gradient(loss, answer)
+        slopes.append([float(found[n].numpy()[pixel][0]) for n in ("inverse_depth", "confidence")])
+    (near, sure), (far, unsure) = slopes
+    assert near < 0
+    assert far == pytest.approx(OUT_OF_REACH_WEIGHT * near, rel=0.02)
+    assert sure < 0 < unsure
+
+
 def test_imitation_asks_for_the_teacher_s_answer_and_leaves_the_teacher_alone() -> None:
     from edgedepth.losses import LossWeights, imitation_loss
     from edgedepth.models.backend import tf

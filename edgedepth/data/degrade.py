@@ -35,7 +35,7 @@ class DegradeRecipe:
             with them.
     """
 
-    read_noise: tuple[float, float] = (0.001, 0.03)
+    read_noise: tuple[float, float] = (0.001, 0.05)
     shot_noise: tuple[float, float] = (1e-5, 5e-4)
     jpeg_share: float = 0.6
     jpeg_quality: tuple[int, int] = (80, 99)
@@ -48,7 +48,7 @@ class DegradeRecipe:
     focal_length_mm: float = 6.8
     vignetting_share: float = 0.3
     vignetting: float = 0.4
-    shrunk_share: float = 0.8
+    shrunk_share: float = 0.7
     shrink: float = 3.0
 
     def shrunk(self) -> DegradeRecipe:

@@ -58,7 +58,7 @@ class PlaneRecipe:
     far_inside_share: float = 0.25
     near_inside_share: float = 0.3
     spread_weights: tuple[float, float, float, float] = (0.3, 0.25, 0.25, 0.2)
-    coc_for_phone: float = 14.0
+    coc_for_phone: float = 30.0
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from edgedepth.files import write_arrays
 from edgedepth.spec import ModelSpec
 
 STALLED_S = 900
-ENDS_STAY = 0.8
+ENDS_STAY = 0.7
 """Share of the drawn stacks that keep their nearest and farthest plane."""
 
 FOCUSED_SHARE = 0.8
@@ -337,8 +337,8 @@ class BatchConfig:
         seed: of the drawing.
     """
 
-    frame_counts: tuple[int, ...] = (5, 3, 8, 2, 1)
-    frame_weights: tuple[float, ...] = (0.38, 0.17, 0.22, 0.12, 0.11)
+    frame_counts: tuple[int, ...] = (5, 3, 8, 10, 2, 1)
+    frame_weights: tuple[float, ...] = (0.31, 0.17, 0.17, 0.12, 0.12, 0.11)
     frames_per_batch: int = 40
     seed: int = 0
 

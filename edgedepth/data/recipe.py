@@ -60,11 +60,11 @@ class Recipe:
 
     height: int = 256
     width: int = 320
-    frames: int = 8
+    frames: int = 10
     procedural_share: float = 0.5
     photo_texture_share: float = 0.5
-    coc_px_per_dioptre: tuple[float, float] = (0.4, 27.0)
-    max_coc_px: float = 40.0
+    coc_px_per_dioptre: tuple[float, float] = (0.4, 30.0)
+    max_coc_px: float = 75.0
     rescale_share: float = 0.5
     rescale_log: tuple[float, float] = (-0.8, 0.7)
     far_share: float = 0.3

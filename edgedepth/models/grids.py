@@ -42,6 +42,9 @@ COARSE = 3 / 64
 SIGNED: Range = (-128 * COARSE, 127 * COARSE)
 """Of what is added to a ReLU6: beyond 6 either way it changes nothing."""
 
+FINE_SIGNED: Range = (-128 * COARSE / 2, 127 * COARSE / 2)
+"""Of what is small that is added to a ReLU6: by its own steps."""
+
 EVEN_LIMIT = 126
 """Largest even weight."""
 

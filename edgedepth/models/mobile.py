@@ -25,6 +25,7 @@ from edgedepth.models.exact import HardLstmCell, HardMix, RunningMeans
 from edgedepth.models.fakequant import FakeQuant, Mode, Tensor
 from edgedepth.models.grids import (
     COARSE,
+    FINE_SIGNED,
     HIDDEN,
     LOGIT,
     MEMORY,
@@ -124,9 +125,9 @@ class MobileNetwork(FocalNetwork):
 
         unit: dict[str, Any] = {"norm": False, "reads": UNIT}
         self.condition_hidden = Dense(mode, CONDITION, activation=relu6, out=RELU6, **unit)
-        self.condition = Dense(mode, C4, norm=False, reads=RELU6)
+        self.condition = Dense(mode, C4, norm=False, out=FINE_SIGNED, reads=RELU6)
         self.front = Conv(mode, FRONT, HALVES, HALVES, activation=relu6, out=RELU6, **unit)
-        self.stem = Conv(mode, C4, 1, reads=RELU6)
+        self.stem = Conv(mode, C4, 1, out=SIGNED, reads=RELU6)
         self.conditioned = Sum(mode, 2, activation=relu6, out=RELU6)
         self.encode4 = [Separable(mode, C4, C4), Separable(mode, C4, C4)]
         self.encode8 = Separable(mode, C4, C8, 2)

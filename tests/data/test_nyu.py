@@ -61,7 +61,7 @@ def test_it_makes_stacks(labelled: Path) -> None:
     recipe = Recipe(height=32, width=48)
     stack = random_stack(recipe, 0, [open_source(f"nyu:{labelled}")])
     assert stack.name.startswith("nyu_")
-    assert stack.frames.shape == (8, 32, 48, 3)
+    assert stack.frames.shape == (recipe.frames, 32, 48, 3)
 
 
 def test_bad_files(tmp_path: Path) -> None:
