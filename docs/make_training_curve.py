@@ -7,6 +7,8 @@
 Writes docs/results/training.json and training.png; docs/make_results.py puts the table on the page.
 A run that began with another run's weights continues that run's curve, where it is still there.
 ``--first`` begins the curve at a later run where the validation stacks changed on the way.
+``--after training.json`` goes on from an earlier curve whose runs are gone; its points stay if
+the validation stacks are the same.
 ``--scored`` adds what the run's two phases do on the protocols.
 """
 
@@ -95,24 +97,47 @@ def thinned_loss(points: Sequence[Point]) -> list[Point]:
     ]
 
 
+def gone_on(points: Sequence[Point], earlier: Sequence[Point]) -> list[Point]:
+    """A run's points with the steps and hours before it on top.
+
+    Args:
+        earlier: what training.json has of the runs before; only their float phases lead here.
+    """
+    last = max((p for p in earlier if p["phase"] == "float"), key=lambda p: float(p["step"]))
+    return [
+        {**p, "step": p["step"] + last["step"], "hours": p["hours"] + last["hours"]} for p in points
+    ]
+
+
 def made(
-    run: RunDirectory, scored: Sequence[Mapping[str, Any]], first: Path | None = None
+    run: RunDirectory,
+    scored: Sequence[Mapping[str, Any]],
+    first: Path | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What is written to training.json.
 
     Args:
         scored: reports of ``edgedepth eval RUN_DIR --json``.
         first: see :func:`history`.
+        after: an earlier training.json that the run goes on from.
     """
     points = history(run, first)
     rows = run.summary().get("rows", {})
+    classical = rows.get("classical")
     keys = ("phase", "step", "hours", "mae_dioptres", "delta1", "rmse", "absrel")
+    kept: dict[str, list[Point]] = {"points": [], "loss": []}
+    if after is not None:
+        points = gone_on(points, [*after["points"], *after["loss"]])
+        if rounded(classical, 3) == rounded(after["classical"], 3):
+            kept = {k: [p for p in after[k] if p["phase"] == "float"] for k in kept}
+    scores = [{k: p[k] for k in keys} for p in points if "mae_dioptres" in p]
     return {
         "schema": SCHEMA,
         "stacks": run.config().validation_stacks,
-        "classical": rows.get("classical"),
-        "points": [{k: p[k] for k in keys} for p in points if "mae_dioptres" in p],
-        "loss": thinned_loss(points),
+        "classical": classical,
+        "points": kept["points"] + scores,
+        "loss": kept["loss"] + thinned_loss(points),
         "scored": [
             {
                 "protocol": report["protocol"]["name"],
@@ -223,9 +248,11 @@ def main() -> None:
     parser.add_argument(
         "--first", type=Path, metavar="RUN", help="begin the curve here; before, count hours only"
     )
+    parser.add_argument("--after", type=Path, metavar="JSON", help="go on from an earlier curve")
     given = parser.parse_args()
     scored = json.loads(given.scored.read_text()) if given.scored else []
-    found = made(RunDirectory(given.run), scored, given.first)
+    after = json.loads(given.after.read_text()) if given.after else None
+    found = made(RunDirectory(given.run), scored, given.first, after)
     write_text(given.out / "training.json", to_json(rounded(found, 5)))
     write_picture(given.out / "training.png", draw(found))
 

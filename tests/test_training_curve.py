@@ -76,6 +76,19 @@ def test_a_run_goes_on_with_the_one_it_began_with(tmp_path: Path) -> None:
     assert len(script.made(elsewhere, [])["points"]) == 3
 
 
+def test_a_curve_goes_on_from_one_whose_runs_are_gone(tmp_path: Path) -> None:
+    earlier = script.made(make_run(tmp_path / "first"), [])
+    second = make_run(tmp_path / "second", start_from=str(tmp_path / "gone"))
+    found = script.made(second, [], after=earlier)
+    assert [p["step"] for p in found["points"]] == [300, 600, 900, 1200, 1400]
+    assert found["points"][2]["hours"] == pytest.approx(900 / 3600)
+    assert [p["step"] for p in found["loss"]] == [200, 400, 600, 800, 1000, 1200, 1400]
+    elsewhere = {**earlier, "classical": {**ROW, "mae_dioptres": 0.3}}
+    assert [p["step"] for p in script.made(second, [], after=elsewhere)["points"]] == [
+        900, 1200, 1400,
+    ]  # fmt: skip
+
+
 def test_the_command_draws_it_with_what_was_scored(tmp_path: Path) -> None:
     run = make_run(tmp_path / "mine")
     rows: dict[str, Any] = {

@@ -120,6 +120,52 @@ def test_the_tables_and_pictures_of_eval(
         assert len(np.unique(small.reshape(-1, 3), axis=0)) <= script.PALETTE
 
 
+def reports_with(classical: float, curves: bool = False, **rows: float) -> dict[str, Any]:
+    """A report whose rows have one figure."""
+    return {
+        "protocol": {"name": "phone"}, "data": "procedural", "scenes": ["a"], "frames": 6,
+        "shuffled_focus": False, "curves": [{}] if curves else [],
+        "rows": {n: {"rmse": x} for n, x in {"classical": classical, **rows}.items()},
+        "gains": {n: {"change": x} for n, x in rows.items()},
+    }  # fmt: skip
+
+
+PAPER_ROWS = {"paper (float)": 2.0, "paper (qat)": 3.0}
+
+
+def test_rows_of_long_trainings_stay_where_nothing_else_changed() -> None:
+    earlier = {"runs": [{"name": "paper"}, {"name": "ours"}]}
+    earlier["reports"] = [reports_with(0.5, **PAPER_ROWS, **{"ours (float)": 1.0})]  # type: ignore
+    made = {
+        "runs": [{"name": "ours"}],
+        "reports": [
+            reports_with(0.50001, **{"ours (float)": 0.9}),
+            reports_with(0.50001, curves=True, **{"ours (float)": 0.9}),
+        ],
+    }
+    script.keep_rows(made, earlier)
+    assert [run["name"] for run in made["runs"]] == ["ours", "paper"]
+    table, curves = made["reports"]
+    assert table["rows"]["ours (float)"] == {"rmse": 0.9}
+    assert table["rows"]["paper (qat)"] == {"rmse": 3.0}
+    assert table["gains"]["paper (float)"] == {"change": 2.0}
+    assert "paper (float)" not in curves["rows"]
+
+
+@pytest.mark.parametrize("changed", [{"scenes": ["b"]}, {"frames": 5}, {"rows": {}}])
+def test_rows_of_another_measurement_do_not_stay(
+    changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier = {"runs": [{"name": "paper"}], "reports": [reports_with(0.5, **PAPER_ROWS)]}
+    now = reports_with(0.6 if "rows" in changed else 0.5)
+    now |= {key: value for key, value in changed.items() if key != "rows"}
+    made = {"runs": [], "reports": [now]}
+    script.keep_rows(made, earlier)
+    assert made["runs"] == []
+    assert list(now["rows"]) == ["classical"]
+    assert "the rows of paper are gone" in capsys.readouterr().out
+
+
 def test_bad_usage_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), "--only", "nonsense"],
