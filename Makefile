@@ -87,5 +87,5 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.full: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(if $(PINNED),,@echo "note: constraints.txt is for Python 3.11; installing without it")
-	$(INSTALL) -e '.[train,tflite-runtime,beam,dev]'
+	$(INSTALL) -e '.[train,tflite-runtime,beam,pathtrace,dev]'
 	@touch $(VENV)/.base $@

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.data.missing import fill_missing
+from edgedepth.data.pathtraced import PathScene, scene_name
 from edgedepth.data.recipe import DISPLAY_GAMMA
 from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import (
@@ -80,7 +81,8 @@ DEV_RGBD = (
 )
 """Scenes of the development set that no shipped model is trained on."""
 
-TRACED_SAMPLES = 48
+TRACED_SAMPLES, PATHTRACED_SAMPLES = 48, 64
+"""Rays through a pixel of a picture."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,51 @@ def _render(scene: RgbdScene, protocol: Protocol) -> NDArray[np.float32]:
 def traced_stages(protocol: Protocol, count: int) -> Iterator[Stage]:
     """Procedural scenes before a ray-traced thin lens: optics that no renderer of ours shares."""
     for index in range(count):
-        world = make_world(EVALUATION_SEED + index)
-        small = render_world(world, SIZE[0] // 4, SIZE[1] // 4, supersample=1, name="small")
-        world = scaled_world(world, _within_reach(protocol, small.depth_m))
+        world = _world_within_reach(protocol, EVALUATION_SEED + index)
         scene = render_world(world, *SIZE, supersample=1, name=f"traced-{index}")
         yield Stage(scene, functools.partial(_trace, world), index)
+
+
+Keep = Callable[[str, Callable[[], RgbdScene]], RgbdScene]
+"""A scene by a key under which it may have been kept, and how it is made where it was not."""
+
+
+def pathtraced_stages(
+    protocol: Protocol, count: int, keep: Keep = lambda _, make: make()
+) -> Iterator[Stage]:
+    """Scenes before a path-traced thin lens: neither optics nor light nor shapes are those that
+    stacks are rendered with.
+
+    Raises:
+        UserError: the path tracer is not installed.
+    """
+    for index in range(count):
+        seed = EVALUATION_SEED + index
+        world = _world_within_reach(protocol, seed)
+        made = functools.cache(functools.partial(PathScene, seed, world=world))
+        rays = f"{SIZE[1]}x{SIZE[0]}x{PATHTRACED_SAMPLES}"
+        key = f"{scene_name(seed)}-{rays}-from-{min(protocol.planes_m):g}m"
+        scene = keep(key, functools.partial(_sharp, made))
+        yield Stage(scene, functools.partial(_path_trace, made), index)
+
+
+def _sharp(made: Callable[[], PathScene]) -> RgbdScene:
+    return made().sharp(*SIZE, PATHTRACED_SAMPLES)
+
+
+def _path_trace(made: Callable[[], PathScene], protocol: Protocol) -> NDArray[np.float32]:
+    k = protocol.coc_px_per_dioptre
+    pictures = [
+        made().through_lens(*SIZE, float(focus), k, PATHTRACED_SAMPLES)
+        for focus in protocol.focus_dioptres
+    ]
+    return np.stack(pictures)
+
+
+def _world_within_reach(protocol: Protocol, seed: int) -> World:
+    world = make_world(seed)
+    small = render_world(world, SIZE[0] // 4, SIZE[1] // 4, supersample=1, name="small")
+    return scaled_world(world, _within_reach(protocol, small.depth_m))
 
 
 def _trace(world: World, protocol: Protocol) -> NDArray[np.float32]:

@@ -157,7 +157,7 @@ def test_traced_pictures_are_kept_and_found_again(tmp_path: Path):
             value = len(traced) / 7
             return np.full((len(protocol.planes_m), 4, 4, 3), value, np.float32)
 
-        return album.kept(tmp_path / "album", scene, shoot)
+        return album.kept(tmp_path / "album", scene, shoot, 4)
 
     rgb, depth = np.full((4, 4, 3), 0.5, np.float32), np.ones((4, 4), np.float32)
     scene = RgbdScene(rgb, depth, np.ones((4, 4), bool), "one")
@@ -173,4 +173,4 @@ def test_traced_pictures_are_kept_and_found_again(tmp_path: Path):
     assert len(traced) == 4
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot keep pictures"):
-        album.kept(tmp_path / "file", scene, lambda _: first)(PROTOCOLS["phone"])
+        album.kept(tmp_path / "file", scene, lambda _: first, 4)(PROTOCOLS["phone"])

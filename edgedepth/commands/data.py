@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgedepth.commands.parameters import Size
 from edgedepth.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ SHEET_SCENES = 16
 
 @click.group()
 def data() -> None:
-    """Look at a data source before training on it.
+    """Look at a data source before training on it, or make one.
 
     SOURCE is procedural, desk, rgbd:DIR, nyu:FILE.mat, nyu-raw:DIR, matterport3d:DIR,
     tfrecord:DIR or photos:DIR (pictures for the surfaces of procedural scenes).
@@ -32,6 +33,7 @@ def data() -> None:
     edgedepth data check rgbd:my_rgbd
     edgedepth data check "rgbd:scans?rgb=*_color.png&depth=*_d.png&scale=0.0002" --json
     edgedepth data preview procedural -o scenes.png
+    edgedepth data pathtrace my_scenes --scenes 200
     """
 
 
@@ -141,6 +143,73 @@ def preview(source: str, out: Path, scenes: int, first: int, augment: bool) -> N
         sheet = _sheet(opened, range(first, last))
     _write_png(sheet, out)
     click.echo(f"{out}: {last - first} scenes")
+
+
+@data.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--scenes", type=click.IntRange(1, 2**31), default=100, show_default=True)
+@click.option("--first", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of the first.")
+@click.option("--size", type=Size(64, 4096, "480x360"), default="480x360", metavar="WxH")
+@click.option(
+    "--samples", type=click.IntRange(1, 4096), default=16, show_default=True, help="Rays per pixel."
+)
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of pictures that cover six of ten surfaces.",
+)
+@click.option(
+    "--meshes",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of OBJ files that stand in for half of the solids.",
+)
+def pathtrace(
+    folder: Path,
+    scenes: int,
+    first: int,
+    size: tuple[int, int],
+    samples: int,
+    photos: Path | None,
+    meshes: Path | None,
+) -> None:
+    """Path-trace made scenes into FOLDER, to be trained on as rgbd:FOLDER.
+
+    \b
+    edgedepth data pathtrace scenes
+    edgedepth data pathtrace scenes --scenes 500 --photos textures --meshes objects
+    edgedepth train --data procedural --data rgbd:scenes --run-dir runs/new
+
+    Light bounces, shadows are soft, some surfaces shine; furniture, vases, stones and your meshes
+    stand in rooms and on tables. What FOLDER has is kept, so that the same command goes on where
+    it was stopped, and one with more --scenes adds to it. Needs the extra pathtrace.
+    """
+    from tqdm import tqdm
+
+    from edgedepth.data.pairs import pair_paths, write_pair
+    from edgedepth.data.pathtraced import PathScene, scene_name
+    from edgedepth.data.photos import open_photos
+
+    surfaces = open_photos(f"photos:{photos}", photos, None, ()) if photos else None
+    objects = _obj_files(meshes) if meshes else []
+    todo = [
+        seed
+        for seed in range(first, first + scenes)
+        if not all(path.is_file() for path in pair_paths(folder, scene_name(seed)))
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder} ({error.strerror})", "give another") from None
+    for seed in tqdm(todo, unit="scene", disable=None, leave=False):
+        write_pair(folder, PathScene(seed, surfaces, objects).sharp(*size, samples))
+    click.echo(f"{folder}: {len(todo)} scenes made, {scenes - len(todo)} were there")
+
+
+def _obj_files(folder: Path) -> list[Path]:
+    found = sorted(folder.glob("*.obj"))
+    if not found:
+        raise UserError(f"{folder} holds no .obj file", "give --meshes a folder with some")
+    return found
 
 
 def _sheet(source: Source | PhotoSource, indices: Iterable[int]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from edgedepth.data.sources import Source
     from edgedepth.evaluate import Contestant, Result
     from edgedepth.protocols import Case, Protocol, Stage
+
+TRACED = ("traced", "pathtraced")
+"""Data whose pictures are no work of the layered renderer."""
 
 CURVE_NAMES = ("frames", "single", "planes", "coc", "misalignment", "noise", "shuffle")
 
@@ -61,7 +65,7 @@ class Request:
     default="procedural",
     show_default=True,
     metavar="SOURCE",
-    help="procedural, rgbd:DIR, or traced: procedural scenes through a ray-traced lens.",
+    help="procedural, rgbd:DIR, or traced, pathtraced: made scenes through a true lens.",
 )
 @click.option("--include", multiple=True, metavar="NAME", help="Only these scenes; * allowed.")
 @click.option("--dev", is_flag=True, help="Only the scenes of the set dev-rgbd (see docs).")
@@ -111,6 +115,7 @@ def eval(
     edgedepth eval runs/mobile --protocol phone --data rgbd:my_scenes
     edgedepth eval runs/mobile int8.tflite fp16.tflite runs/paper --pictures look/
     edgedepth eval model.tflite --data traced --limit 4 --cache traced/
+    edgedepth eval model.tflite --data pathtraced --limit 4 --cache traced/
     edgedepth eval model.tflite --shuffle-focus        a model that uses focus gets worse
     edgedepth eval model.tflite --protocol phone --curves --pictures look/ --json
 
@@ -126,7 +131,7 @@ def eval(
     wanted = tuple(dict.fromkeys(some)) or (CURVE_NAMES if curves else ())
     contestants = _contestants(models)
     source = None
-    if data != "traced":
+    if data not in TRACED:
         from edgedepth.data.sources import open_source
 
         source = open_source(data, include=(protocols.DEV_RGBD if dev else include) or None)
@@ -197,11 +202,19 @@ def _evaluate(
 def _traced(protocol: Protocol, request: Request) -> Iterator[Stage]:
     from edgedepth import album, protocols
 
-    for stage in protocols.traced_stages(protocol, request.limit):
-        if request.cache is None:
+    cache = request.cache
+    if request.data == "traced":
+        samples = protocols.TRACED_SAMPLES
+        stages = protocols.traced_stages(protocol, request.limit)
+    else:
+        samples = protocols.PATHTRACED_SAMPLES
+        keep = [functools.partial(album.kept_scene, cache)] if cache else []
+        stages = protocols.pathtraced_stages(protocol, request.limit, *keep)
+    for stage in stages:
+        if cache is None:
             yield stage
         else:
-            shoot = album.kept(request.cache, stage.scene, stage.shoot)
+            shoot = album.kept(cache, stage.scene, stage.shoot, samples)
             yield dataclasses.replace(stage, shoot=shoot)
 
 

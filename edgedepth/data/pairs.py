@@ -13,9 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edgedepth.data.scenes import RgbdScene
 from edgedepth.errors import UserError
+from edgedepth.files import whole_file
 
 MIN_VALID_SHARE = 0.02
 MEDIAN_RANGE_M = (0.05, 100.0)
@@ -183,6 +185,30 @@ def read_picture(path: Path, mode: int) -> NDArray:
     if image is None:
         raise unreadable_picture(path)
     return np.asarray(image)
+
+
+def millimetres(depth_m: Floats) -> NDArray[np.uint16]:
+    """Depth as depth maps are stored; what is beyond 65.535 m counts as that."""
+    return np.rint(np.clip(depth_m * 1000, 0, 65535)).astype(np.uint16)
+
+
+def pair_paths(folder: Path, name: str) -> tuple[Path, Path]:
+    """Picture and depth of a scene as ``rgbd:DIR`` finds them."""
+    return folder / f"{name}_rgb.png", folder / f"{name}_depth_mm.png"
+
+
+def write_pair(folder: Path, scene: RgbdScene) -> None:
+    """Write a scene as ``rgbd:DIR`` reads it; the picture, by which it is found, last.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    rgb = np.rint(scene.rgb * 255).astype(np.uint8)
+    depth = millimetres(np.where(scene.valid, scene.depth_m, np.float32(0)))
+    rgb_path, depth_path = pair_paths(folder, scene.name)
+    for path, pixels in ((depth_path, depth), (rgb_path, rgb)):
+        with whole_file(path, "give another folder") as partial:
+            Image.fromarray(pixels).save(partial, "PNG")
 
 
 def unreadable_picture(path: Path) -> UserError:

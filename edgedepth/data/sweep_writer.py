@@ -22,6 +22,7 @@ from edgedepth import __version__, optics
 from edgedepth.data.blur import Aperture
 from edgedepth.data.degrade import add_noise, similarity, to_bytes
 from edgedepth.data.missing import fill_missing
+from edgedepth.data.pairs import millimetres
 from edgedepth.data.paper_renderer import paper_coc_px_per_metre, render_stack_paper
 from edgedepth.data.planes import LAYOUTS
 from edgedepth.data.recipe import DISPLAY_GAMMA, Renderer
@@ -292,8 +293,7 @@ def write_sweep(sweep: RenderedSweep, folder: Path, quality: int = 92, truth: bo
 
 def _write_truth(sweep: RenderedSweep, folder: Path) -> None:
     folder.mkdir()
-    millimetres = np.clip(np.rint(sweep.depth_m * 1000), 0, 65535).astype(np.uint16)
-    Image.fromarray(millimetres).save(folder / "truth_depth_mm.png")
+    Image.fromarray(millimetres(sweep.depth_m)).save(folder / "truth_depth_mm.png")
     Image.fromarray(sweep.sharp).save(folder / "all_in_focus.jpg", quality=92)
     record = {
         "schema": TRUTH_SCHEMA,
