@@ -51,7 +51,7 @@ format: $(VENV)/.full ## let ruff mend style and formatting
 docs: $(VENV)/.full ## write docs/cli.md again from the commands' own help
 	$(BIN)/python docs/make_cli.py
 
-results: $(VENV)/.full ## measure everything in docs/results again, on an idle machine (about half an hour)
+results: $(VENV)/.full ## measure everything in docs/results again, on an idle machine (about an hour)
 	$(BIN)/python docs/measure.py $(ARGS)
 
 sample: $(VENV)/.base ## render the sample sweep again

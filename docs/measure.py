@@ -1,15 +1,15 @@
 """Measure what the documentation claims, and write its tables and pictures again.
 
-    make results                                  all of it, on an idle machine: half an hour
+    make results                                  all of it, on an idle machine: an hour
     python docs/measure.py --only trust           a part: bench, trust, eval
     python docs/measure.py --quick --out DIR      minutes, to see that it works; writes no page
 
 bench: latency of the shipped models and of the ``paper`` preset in the same rounds, LiteRT's own
 tool beside it, error against latency and size. trust: what the timing loop costs, and whether two
 measurements in a row agree. eval: the shipped models, the run they come from and, where given, runs
-of the ``paper`` preset, on every protocol, on rendered and on ray-traced scenes; and the int8 file
-along the curves. Such runs are hours of training: rows of those that are not given stay as the
-record in DIR has them, where the scenes and the classical row are still the same.
+of the ``paper`` preset, on every protocol, on rendered, ray-traced and path-traced scenes; and the
+int8 file along the curves. Such runs are hours of training: rows of those that are not given stay
+as the record in DIR has them, where the scenes and the classical row are still the same.
 EDGEDEPTH_TRACED may name a folder that keeps the traced pictures.
 """
 
@@ -74,7 +74,7 @@ class Effort:
         scenes: that the models are scored on.
         trials: pairs of measurements in a row; ``trial_runs`` and ``trial_rounds`` each.
         blocks: of the loops that are compared.
-        eval_scenes, traced_scenes, curve_scenes: of the tables and the curves.
+        eval_scenes, traced_scenes, pathtraced_scenes, curve_scenes: of the tables and the curves.
     """
 
     runs: int = 105
@@ -88,10 +88,11 @@ class Effort:
     blocks: int = 60
     eval_scenes: int = 24
     traced_scenes: int = 12
+    pathtraced_scenes: int = 8
     curve_scenes: int = 24
 
 
-QUICK = Effort(4, 2, 1, 2.0, 1, 2, 4, 2, 4, 1, 1, 1)
+QUICK = Effort(4, 2, 1, 2.0, 1, 2, 4, 2, 4, 1, 1, 1, 1)
 
 
 def paper_models(run: Path, folder: Path) -> list[Path]:
@@ -189,6 +190,7 @@ def run_eval(shipped: list[ModelFile], runs: Mapping[str, Path], effort: Effort,
         reports = [
             *_eval(*files, "--data", DATA, "--limit", str(effort.eval_scenes)),
             *_eval(*files, "--data", "traced", "--limit", str(effort.traced_scenes)),
+            *_eval(*files, "--data", "pathtraced", "--limit", str(effort.pathtraced_scenes)),
             *_eval(
                 int8, "--data", DATA, "--limit", str(effort.curve_scenes),
                 "--curves", "--pictures", folder,

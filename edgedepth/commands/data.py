@@ -188,7 +188,10 @@ def pathtrace(
     from edgedepth.data.pairs import pair_paths, write_pair
     from edgedepth.data.pathtraced import PathScene, scene_name
     from edgedepth.data.photos import open_photos
+    from edgedepth.data.sources import EVALUATION_SEED
 
+    if first + scenes > EVALUATION_SEED:
+        raise UserError(f"seeds from {EVALUATION_SEED} are for eval", "lower --first or --scenes")
     surfaces = open_photos(f"photos:{photos}", photos, None, ()) if photos else None
     objects = _obj_files(meshes) if meshes else []
     todo = [

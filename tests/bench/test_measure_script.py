@@ -105,15 +105,17 @@ def test_the_tables_and_pictures_of_eval(
     record = json.loads((tmp_path / "eval.json").read_text())
     jsonschema.validate(record, schema_of("eval"))
     assert record["reports"][0]["rows"]["classical"]["rmse"] == 0.12346
-    assert ["traced" in words for words in asked] == [False, True, False]
-    assert [any("single images" in w for w in words) for words in asked] == [True, True, False]
+    sources = [words[words.index("--data") + 1] for words in asked]
+    assert sources == ["procedural", "traced", "pathtraced", "procedural"]
+    named = [any("single images" in w for w in words) for words in asked]
+    assert named == [True, True, True, False]
     (trained,) = record["runs"]
     assert trained["name"] == "paper, single images"
     assert trained["hours"] == pytest.approx(250 / 3600, abs=1e-5)
     note = evaltable.markdown_runs(record["runs"])
     assert "- paper, single images: 4000 steps in float and 600 quantization-aware" in note
     assert "320x240 a step, 4 minutes" in note
-    assert [bool(r["curves"]) for r in record["reports"]] == [False, False, True]
+    assert [bool(r["curves"]) for r in record["reports"]] == [False, False, False, True]
     for name in PROTOCOLS:
         small = cv2.imread(str(tmp_path / f"curves-{name}.png"))
         assert small.shape == (60, 80, 3)

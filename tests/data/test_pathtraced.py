@@ -21,6 +21,7 @@ from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import make_world, render_world
 from edgedepth.data.sources import open_source
 from edgedepth.data.tracer import BOX, World
+from edgedepth.errors import UserError
 from edgedepth.metrics import psnr
 
 SIZE = (48, 64)
@@ -119,6 +120,13 @@ def test_a_folder_without_what_is_asked_is_one_line(tmp_path: Path, option: str)
     assert done.returncode == 1
     assert "holds no" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_scenes_of_the_evaluation_are_not_for_training(tmp_path: Path):
+    words = ["pathtrace", str(tmp_path / "out"), "--first", str(2**31 - 1), "--scenes", "2"]
+    with pytest.raises(UserError, match="are for eval"):
+        CliRunner().invoke(data_command, words, catch_exceptions=False)
     assert not (tmp_path / "out").exists()
 
 
