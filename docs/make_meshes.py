@@ -1,8 +1,9 @@
-"""Gather the 1000 meshes of PyBullet's data into a folder for ``data pathtrace --meshes``.
+"""Gather the 999 meshes of PyBullet's data into a folder for ``data pathtrace --meshes``.
 
 python docs/make_meshes.py objects        downloads about 100 MB
 
-PyBullet is under the zlib licence. Needs pip, and a system that it has wheels for.
+PyBullet is under the zlib licence. A mesh whose corners are no numbers is left out: there is one.
+Needs pip, and a system that PyBullet has wheels for.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ def gather(wheel: Path, folder: Path) -> int:
     """Write the meshes of a wheel into a folder; how many they are."""
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if PurePosixPath(name).match(MEMBERS)]
-        for name in names:
-            path = folder / PurePosixPath(name).name
-            partial = path.with_name(f".{path.name}.part")
-            partial.write_bytes(archive.read(name))
-            partial.replace(path)
-    return len(names)
+        meshes = {PurePosixPath(name).name: archive.read(name) for name in names}
+    whole = {name: data for name, data in meshes.items() if b" nan " not in data}
+    for name, data in whole.items():
+        partial = folder / f".{name}.part"
+        partial.write_bytes(data)
+        partial.replace(folder / name)
+    return len(whole)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ def test_only_the_meshes_are_gathered_under_their_own_names(
         with zipfile.ZipFile(Path(command[-2]) / "package.whl", "w") as wheel:
             wheel.writestr("pybullet_data/random_urdfs/007/007.obj", "v 0 0 0\n")
             wheel.writestr("pybullet_data/random_urdfs/007/007.urdf", "no mesh")
+            wheel.writestr("pybullet_data/random_urdfs/168/168.obj", "v nan nan nan\n")
             wheel.writestr("pybullet_data/duck.obj", "of another licence")
 
     monkeypatch.setattr(script.subprocess, "run", download)

@@ -209,9 +209,14 @@ def pathtrace(
 
 
 def _obj_files(folder: Path) -> list[Path]:
+    """Those of a folder, each read once: a bad one would else be met hours later."""
+    from edgedepth.data.meshes import read_obj
+
     found = sorted(folder.glob("*.obj"))
     if not found:
         raise UserError(f"{folder} holds no .obj file", "give --meshes a folder with some")
+    for path in found:
+        read_obj(path)
     return found
 
 

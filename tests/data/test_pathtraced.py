@@ -123,6 +123,16 @@ def test_a_folder_without_what_is_asked_is_one_line(tmp_path: Path, option: str)
     assert not (tmp_path / "out").exists()
 
 
+def test_a_bad_mesh_is_told_before_any_scene_is_made(tmp_path: Path):
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "objects" / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\n")
+    (tmp_path / "objects" / "z.obj").write_text("v nan nan nan\nf 1 1 1\n")
+    words = ["pathtrace", str(tmp_path / "out"), "--meshes", str(tmp_path / "objects")]
+    with pytest.raises(UserError, match=r"z\.obj has no extent"):
+        CliRunner().invoke(data_command, words, catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
+
+
 def test_scenes_of_the_evaluation_are_not_for_training(tmp_path: Path):
     words = ["pathtrace", str(tmp_path / "out"), "--first", str(2**31 - 1), "--scenes", "2"]
     with pytest.raises(UserError, match="are for eval"):
