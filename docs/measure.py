@@ -88,7 +88,7 @@ class Effort:
     blocks: int = 60
     eval_scenes: int = 24
     traced_scenes: int = 12
-    pathtraced_scenes: int = 8
+    pathtraced_scenes: int = 4
     curve_scenes: int = 24
 
 
