@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from edgedepth import baselines, preprocess
 from edgedepth.config import TrainConfig
+from edgedepth.data.pairs import wanted
 from edgedepth.data.pool import Batch, assemble, pack
 from edgedepth.data.recipe import random_stack
-from edgedepth.data.sources import Source, open_photo_source, open_source
+from edgedepth.data.sources import Source, open_photo_source, open_source, scene_names
 from edgedepth.errors import UserError
 from edgedepth.metrics import depth_metrics, mean_metrics
 from edgedepth.spec import ModelSpec
@@ -45,10 +46,11 @@ class ValidationStack:
 def held_out_sources(config: TrainConfig) -> list[Source]:
     """What validation draws from: the endless sources and the held-out scenes of the others.
 
-    Photos have no part in it, so that runs with and without them are scored on the same stacks.
+    Photos have no part in it, so that runs with and without them are scored on the same stacks,
+    nor have sources none of whose scenes is held out.
 
     Raises:
-        UserError: nothing is held out.
+        UserError: nothing is held out, or the scenes that are cannot be used.
     """
     found: list[Source] = []
     for text in config.data:
@@ -57,7 +59,10 @@ def held_out_sources(config: TrainConfig) -> list[Source]:
         source = open_source(text)
         if source.endless:
             found.append(source)
-        elif config.hold_out:
+        elif any(
+            wanted(name, config.hold_out, config.left_out)
+            for name in scene_names(source, range(len(source)))
+        ):
             found.append(open_source(text, include=config.hold_out, exclude=config.left_out))
     if not found:
         raise UserError(
