@@ -19,11 +19,13 @@ import argparse
 import importlib.util
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -187,15 +189,18 @@ def run_eval(shipped: list[ModelFile], runs: Mapping[str, Path], effort: Effort,
     int8 = next(str(model.path) for model in shipped if model.spec.precision == "int8")
     with tempfile.TemporaryDirectory() as folder:
         files = [*(str(model.path) for model in shipped), *_named(runs, Path(folder) / "runs")]
-        reports = [
-            *_eval(*files, "--data", DATA, "--limit", str(effort.eval_scenes)),
-            *_eval(*files, "--data", "traced", "--limit", str(effort.traced_scenes)),
-            *_eval(*files, "--data", "pathtraced", "--limit", str(effort.pathtraced_scenes)),
-            *_eval(
+        tables = [
+            (*files, "--data", DATA, "--limit", str(effort.eval_scenes)),
+            (*files, "--data", "traced", "--limit", str(effort.traced_scenes)),
+            (*files, "--data", "pathtraced", "--limit", str(effort.pathtraced_scenes)),
+            (
                 int8, "--data", DATA, "--limit", str(effort.curve_scenes),
                 "--curves", "--pictures", folder,
             ),
         ]  # fmt: skip
+        jobs = [("--protocol", name, *words) for words in tables for name in PROTOCOLS]
+        with ThreadPoolExecutor(os.cpu_count()) as side_by_side:
+            reports = [report for found in side_by_side.map(_eval, jobs) for report in found]
         for name in PROTOCOLS:
             for kind in ("curves", "confidence"):
                 drawn = cv2.imread(str(Path(folder) / f"{name}-{kind}.png"))
@@ -268,7 +273,7 @@ def training(name: str, run: RunDirectory) -> dict[str, Any]:
     }
 
 
-def _eval(*words: str) -> list[dict[str, Any]]:
+def _eval(words: Sequence[str]) -> list[dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, "-m", "edgedepth", "eval", *words, "--json"],
         stdout=subprocess.PIPE, check=True,
