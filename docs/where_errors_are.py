@@ -1,4 +1,5 @@
-"""Where a model errs: beyond its planes, at depth edges, without texture, or elsewhere.
+"""Where a model errs: beyond its planes, at depth edges, without texture, or elsewhere; and which
+way, by how far things are.
 
     python docs/where_errors_are.py edgedepth/pretrained/edgedepth-mobile-int8.tflite rgbd:DIR
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -30,6 +32,12 @@ FLAT_PX, FLAT = 25, 4 / 255
 
 WRONG = 1.25
 """Off by this factor or more, which delta1 does not count."""
+
+DEPTHS_M = (0.0, 0.8, 1.6, 2.4, 4.0, 6.0, 10.0)
+"""Bounds of the depths that the signed error is told by."""
+
+LEAST_SHARE = 0.02
+"""Of a scene's pixels: with fewer at a depth it does not count there."""
 
 Mask = NDArray[np.bool_]
 
@@ -51,6 +59,24 @@ def kinds(case: Case, sharp: NDArray[np.float32], protocol: Protocol) -> Iterato
     yield "elsewhere", known
 
 
+def too_near(
+    said: NDArray[np.float32], true: NDArray[np.float32], truth_m: NDArray[np.float32]
+) -> list[float]:
+    """Mean signed error in dioptres between each two of ``DEPTHS_M``; NaN where hardly anything is.
+
+    Args:
+        said, true: (H, W) dioptres.
+        truth_m: (H, W) metres, NaN where unknown.
+    """
+    known = np.isfinite(truth_m).sum()
+    found = []
+    for near, far in pairwise(DEPTHS_M):
+        here = (truth_m >= near) & (truth_m < far)
+        enough = here.sum() >= LEAST_SHARE * known
+        found.append(float((said - true)[here].mean()) if enough else float("nan"))
+    return found
+
+
 def main() -> None:
     """Score one model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -61,10 +87,12 @@ def main() -> None:
     source = open_source(given.source, include=DEV_RGBD)
     for protocol in PROTOCOLS.values():
         rows: dict[str, list[tuple[float, ...]]] = {}
+        signed: list[list[float]] = []
         for stage in rendered_stages(protocol, source, len(source)):
             case = make_case(protocol, stage, stage.shoot(protocol))
             said, true = 1 / bounded(model.predict(case.stack)), 1 / case.truth_m
             error, wrong = np.abs(said - true), np.maximum(said / true, true / said) >= WRONG
+            signed.append(too_near(said, true, case.truth_m))
             left = np.isfinite(true)
             total = left.sum()
             for name, mask in kinds(case, stage.scene.rgb, protocol):
@@ -78,6 +106,10 @@ def main() -> None:
         for name, found in rows.items():
             share, failed, part = np.mean(found, axis=0)
             print(f"| {name} | {share:.1%} | {failed:.1%} | {part:.4f} |")
+        ranges = " | ".join(f"{near:g} to {far:g} m" for near, far in pairwise(DEPTHS_M))
+        print(f"\n| {protocol.name}, too near by D | {ranges} |\n|{'---|' * len(DEPTHS_M)}")
+        means = " | ".join(f"{mean:+.3f}" for mean in np.nanmean(signed, axis=0))
+        print(f"| mean of scenes | {means} |")
 
 
 if __name__ == "__main__":
