@@ -50,9 +50,10 @@ def held_out_sources(config: TrainConfig) -> list[Source]:
     nor have sources none of whose scenes is held out.
 
     Raises:
-        UserError: nothing is held out, or the scenes that are cannot be used.
+        UserError: nothing is held out, or names are that no source has.
     """
     found: list[Source] = []
+    unnamed = False
     for text in config.data:
         if open_photo_source(text) is not None:
             continue
@@ -64,6 +65,13 @@ def held_out_sources(config: TrainConfig) -> list[Source]:
             for name in scene_names(source, range(len(source)))
         ):
             found.append(open_source(text, include=config.hold_out, exclude=config.left_out))
+        else:
+            unnamed = True
+    if config.hold_out and unnamed and all(source.endless for source in found):
+        raise UserError(
+            "no scene is left for validation: --hold-out names none of the scenes",
+            "check the names; `edgedepth data check SOURCE` lists them",
+        )
     if not found:
         raise UserError(
             "no scene is left for validation", "hold some out, e.g. --hold-out 'scene_1*'"

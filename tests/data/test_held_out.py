@@ -33,3 +33,11 @@ def test_something_must_be_held_out(sources: tuple[str, str]) -> None:
         held_out_sources(TrainConfig(data=sources, hold_out=("cellar",)))
     with pytest.raises(UserError, match="no scene is left for validation"):
         held_out_sources(TrainConfig(data=sources))
+
+
+def test_a_wrong_name_is_noticed_beside_an_endless_source(sources: tuple[str, str]) -> None:
+    """Else the run would train on the scenes that its user meant to keep."""
+    config = TrainConfig(data=("procedural", *sources), hold_out=("cellar",))
+    with pytest.raises(UserError, match="--hold-out names none of the scenes"):
+        held_out_sources(config)
+    assert len(held_out_sources(TrainConfig(data=("procedural", *sources)))) == 1
