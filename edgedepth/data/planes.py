@@ -4,7 +4,8 @@ Most planes are drawn from the scene's own dioptre range, so that a stated share
 lies beyond the farthest plane and nearer than the nearest: a network that is mostly shown pixels
 outside its planes learns to guess rather than to measure. But a phone sweeps what it can,
 whatever is before it, and most of a room lies at the far end of that: a network that is only
-shown scenes as wide as the sweep expects them to be, and answers too near.
+shown scenes as wide as the sweep expects them to be, and answers too near. Nor does a lens that
+sweeps a room know of the table before it, most of which is nearer than all of its planes.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ NEAREST_M, FARTHEST_M = (0.12, 0.8), (1.5, 12.0)
 MOST_BLUR_PX = 60.0
 """Of the scene's farthest part in the nearest plane of such a sweep."""
 
-MOST_BEYOND = 0.6
-"""Share of the scene beyond its farthest plane."""
+LEAST_BLUR_PX = 2.0
+"""Between the ends of a layout that serves as such a sweep: the lens tells its planes apart."""
+
+MOST_BEYOND, MOST_BEFORE = 0.6, 0.85
+"""Share of a scene beyond the farthest plane, and of what is nearer than a layout's nearest."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class PlaneRecipe:
 
     Attributes:
         blind_share: share of stacks whose planes know nothing of the scene.
-        layout_share: share of the others that use one of ``LAYOUTS`` and extra planes.
+        layout_share: share of both kinds that use one of ``LAYOUTS`` and extra planes.
         far_outside, near_outside: where a stack leaves pixels outside its planes, their share
             is uniform up to this.
         far_inside_share, near_inside_share: share of stacks that leave none outside.
@@ -52,8 +56,8 @@ class PlaneRecipe:
     """
 
     blind_share: float = 0.6
-    layout_share: float = 0.35
-    far_outside: float = 0.42
+    layout_share: float = 0.45
+    far_outside: float = 0.5
     near_outside: float = 0.36
     far_inside_share: float = 0.25
     near_inside_share: float = 0.3
@@ -115,11 +119,15 @@ def _blind(
 ) -> NDArray[np.float32]:
     """Planes of a sweep that would be the same before any scene that it can be used for."""
     farthest = float(np.quantile(values, 0.02))
-    phone = optics.metres_to_dioptres(LAYOUTS["phone"])
-    if rng.random() < recipe.layout_share and k * (float(phone.max()) - farthest) < MOST_BLUR_PX:
-        extra = rng.uniform(phone.min(), phone.max(), max(count - len(phone), 0))
-        planes = np.concatenate([phone, extra])
-        return rng.permutation(planes)[:count].astype(np.float32)
+    if rng.random() < recipe.layout_share:
+        for name in rng.permutation(list(LAYOUTS)):
+            planes = optics.metres_to_dioptres(LAYOUTS[str(name)])
+            low, high = float(planes.min()), float(planes.max())
+            blurry = k * (high - farthest) >= MOST_BLUR_PX or k * (high - low) < LEAST_BLUR_PX
+            if blurry or np.mean(values > high) > MOST_BEFORE:
+                continue
+            extra = rng.uniform(low, high, max(count - len(planes), 0))
+            return rng.permutation(np.concatenate([planes, extra]))[:count].astype(np.float32)
     near, far = (1 / np.exp(rng.uniform(*np.log(ends))) for ends in (NEAREST_M, FARTHEST_M))
     low = min(float(far), float(np.quantile(values, MOST_BEYOND)))
     high = max(min(float(near), farthest + MOST_BLUR_PX / k), low + MIN_SPAN_DIOPTRES)

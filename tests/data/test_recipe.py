@@ -92,7 +92,7 @@ def test_the_planes_leave_few_pixels_outside(sources: list[Source]) -> None:
     assert 0.1 < np.mean(np.array(beyond) == 0) < 0.6  # some stacks hold their whole scene
 
 
-def test_a_third_of_the_stacks_use_named_planes(sources: list[Source]) -> None:
+def test_four_in_ten_of_the_stacks_use_named_planes(sources: list[Source]) -> None:
     scene = 1 / sources[0].scene(3, (32, 40)).depth_m
     found = {"phone": 0, "dered": 0}
     for seed in range(150):
@@ -102,7 +102,7 @@ def test_a_third_of_the_stacks_use_named_planes(sources: list[Source]) -> None:
         metres = optics.dioptres_to_metres(focus.focus_dioptres)
         for name, planes in LAYOUTS.items():
             found[name] += all(np.abs(metres - p).min() < 1e-4 * p for p in planes)
-    assert 0.2 < sum(found.values()) / 150 < 0.45
+    assert 0.3 < sum(found.values()) / 150 < 0.55
     assert min(found.values()) > 5
 
 
@@ -122,6 +122,21 @@ def test_blind_sweeps_know_nothing_of_their_scene(sources: list[Source]) -> None
         wide.append(float(np.ptp(focus) / np.ptp(scene)))
     assert max(wide) > 3 * min(wide)
     assert len(np.unique(np.round(far_end, 3))) > 30
+
+
+def test_a_table_is_swept_by_a_lens_that_sweeps_rooms() -> None:
+    table = 1 / np.linspace(0.6, 1.6, 400)
+    blind, dered = PlaneRecipe(blind_share=1.0), LAYOUTS["dered"]
+    swept = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        metres = 1 / draw_planes(blind, rng, table, 8, 20.0, True).focus_dioptres
+        swept.append(all(np.abs(metres - p).min() < 1e-4 * p for p in dered))
+    assert 5 < sum(swept) < 25
+    for seed in range(60):  # not by one whose blur does not tell such planes apart
+        rng = np.random.default_rng(seed)
+        metres = 1 / draw_planes(blind, rng, table, 8, 0.5, True).focus_dioptres
+        assert not all(np.abs(metres - p).min() < 1e-4 * p for p in dered)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 12])
