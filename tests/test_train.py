@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,13 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
+
+
+def copied(run_dir: Path, folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for name in names:
+        shutil.copy(run_dir / name, folder)
+    return folder
 
 
 def losses(run_dir: Path) -> dict[int, float]:
@@ -102,6 +110,21 @@ def convert_and_infer(run_dir: Path, tmp_path: Path, *options: object) -> None:
         assert done.returncode == 0, done.stderr[-2000:]
     depth = np.load(tmp_path / "d" / "depth.npy")
     assert depth.shape == (480, 640)
+
+
+def test_a_run_begins_with_the_float_weights_of_another(undisturbed: Path, tmp_path: Path) -> None:
+    earlier = copied(undisturbed, tmp_path / "earlier", "config.json", "weights-float.npz")
+    begun = run(
+        "--run-dir", tmp_path / "begun", *SMALL, "--learning-rate", "1e-9", "--start-from", earlier
+    )
+    assert begun.returncode == 0, begun.stderr[-2000:]
+    was, became = (
+        np.load(folder / "weights-float.npz") for folder in (undisturbed, tmp_path / "begun")
+    )
+    kernels = [name for name in was.files if name.endswith("kernel")]
+    assert kernels
+    assert max(np.abs(was[name] - became[name]).max() for name in kernels) < 1e-4
+    assert (tmp_path / "begun" / "weights-qat.npz").exists()
 
 
 def test_a_short_run_converts_and_infers(undisturbed: Path, tmp_path: Path) -> None:
