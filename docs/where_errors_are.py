@@ -4,8 +4,8 @@ way, by how far things are.
     python docs/where_errors_are.py edgedepth/pretrained/edgedepth-mobile-int8.tflite rgbd:DIR
 
 Prints a table for each protocol over the development set's scenes: the share of the pixels with
-known depth, the pixels off by more than a quarter as a share of all, and the part of the mean
-absolute error. A pixel counts for the first kind that it is of.
+known depth, the pixels off by more than a quarter as a share of all, answered too near and too far,
+and the part of the mean absolute error. A pixel counts for the first kind that it is of.
 """
 
 from __future__ import annotations
@@ -91,21 +91,20 @@ def main() -> None:
         for stage in rendered_stages(protocol, source, len(source)):
             case = make_case(protocol, stage, stage.shoot(protocol))
             said, true = 1 / bounded(model.predict(case.stack)), 1 / case.truth_m
-            error, wrong = np.abs(said - true), np.maximum(said / true, true / said) >= WRONG
+            error, near, far = np.abs(said - true), said / true >= WRONG, true / said >= WRONG
             signed.append(too_near(said, true, case.truth_m))
             left = np.isfinite(true)
             total = left.sum()
             for name, mask in kinds(case, stage.scene.rgb, protocol):
                 mine = mask & left
                 left &= ~mine
-                parts = mine.sum(), (mine & wrong).sum(), error[mine].sum()
+                parts = mine.sum(), (mine & near).sum(), (mine & far).sum(), error[mine].sum()
                 rows.setdefault(name, []).append(tuple(float(p / total) for p in parts))
-        print(
-            f"\n| {protocol.name} | pixels | wrong by {WRONG} | part of MAE D |\n|---|---|---|---|"
-        )
+        heads = "pixels", f"too near by {WRONG}", f"too far by {WRONG}", "part of MAE D"
+        print(f"\n| {protocol.name} | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
         for name, found in rows.items():
-            share, failed, part = np.mean(found, axis=0)
-            print(f"| {name} | {share:.1%} | {failed:.1%} | {part:.4f} |")
+            share, near_share, far_share, part = np.mean(found, axis=0)
+            print(f"| {name} | {share:.1%} | {near_share:.1%} | {far_share:.1%} | {part:.4f} |")
         ranges = " | ".join(f"{near:g} to {far:g} m" for near, far in pairwise(DEPTHS_M))
         print(f"\n| {protocol.name}, too near by D | {ranges} |\n|{'---|' * len(DEPTHS_M)}")
         means = " | ".join(f"{mean:+.3f}" for mean in np.nanmean(signed, axis=0))
