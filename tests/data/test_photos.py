@@ -73,7 +73,7 @@ EARLIER = Recipe(
     coc_px_per_dioptre=(1.0, 27.0),
     max_coc_px=40.0,
     far_share=0.0,
-    planes=PlaneRecipe(blind_share=0.0, coc_for_phone=14.0),
+    planes=PlaneRecipe(blind_share=0.0, layout_share=0.35, far_outside=0.42, coc_for_phone=14.0),
     degrade=DegradeRecipe(read_noise=(0.001, 0.03), shrunk_share=0.0),
 )
 """What recipes were before there were photos."""
