@@ -3,8 +3,8 @@
 Most planes are drawn from the scene's own dioptre range, so that a stated share of its pixels
 lies beyond the farthest plane and nearer than the nearest: a network that is mostly shown pixels
 outside its planes learns to guess rather than to measure. But a phone sweeps what it can,
-whatever is before it, and most of a room lies at the far end of that: a network that is only
-shown scenes as wide as the sweep expects them to be, and answers too near. Nor does a lens that
+whatever is before it, and most of a room lies at the far end of that: a network that is never
+shown such sweeps expects scenes as wide as the sweep and answers too near. Nor does a lens that
 sweeps a room know of the table before it, most of which is nearer than all of its planes.
 """
 
@@ -120,18 +120,29 @@ def _blind(
     """Planes of a sweep that would be the same before any scene that it can be used for."""
     farthest = float(np.quantile(values, 0.02))
     if rng.random() < recipe.layout_share:
-        for name in rng.permutation(list(LAYOUTS)):
-            planes = optics.metres_to_dioptres(LAYOUTS[str(name)])
-            low, high = float(planes.min()), float(planes.max())
-            blurry = k * (high - farthest) >= MOST_BLUR_PX or k * (high - low) < LEAST_BLUR_PX
-            if blurry or np.mean(values > high) > MOST_BEFORE:
-                continue
-            extra = rng.uniform(low, high, max(count - len(planes), 0))
-            return rng.permutation(np.concatenate([planes, extra]))[:count].astype(np.float32)
+        layouts = map(optics.metres_to_dioptres, LAYOUTS.values())
+        serving = [planes for planes in layouts if _serves(planes, values, farthest, k)]
+        if serving:
+            return _filled(rng, serving[int(rng.integers(len(serving)))], count)
     near, far = (1 / np.exp(rng.uniform(*np.log(ends))) for ends in (NEAREST_M, FARTHEST_M))
     low = min(float(far), float(np.quantile(values, MOST_BEYOND)))
     high = max(min(float(near), farthest + MOST_BLUR_PX / k), low + MIN_SPAN_DIOPTRES)
     return _spread(recipe, rng, low, high, count)
+
+
+def _serves(planes: Doubles, values: Doubles, farthest: float, k: float) -> bool:
+    """Whether a lens may sweep a scene with a layout's planes without knowing the scene."""
+    low, high = planes.min(), planes.max()
+    tells_apart = k * (high - low) >= LEAST_BLUR_PX and k * (high - farthest) < MOST_BLUR_PX
+    return bool(tells_apart and np.mean(values > high) <= MOST_BEFORE)
+
+
+def _filled(rng: np.random.Generator, planes: Doubles, count: int) -> NDArray[np.float32]:
+    """``count`` of a layout's planes, or all of them and others between."""
+    if count < len(planes):
+        return rng.choice(planes, count, replace=False).astype(np.float32)
+    extra = rng.uniform(planes.min(), planes.max(), count - len(planes))
+    return np.concatenate([planes, extra]).astype(np.float32)
 
 
 def _relative(
@@ -205,10 +216,5 @@ def _layout(
             or np.mean(seen > high) > max(near, 0.1) + 0.15
         ):
             continue
-        if count > len(planes):
-            extra = rng.uniform(low, high, count - len(planes))
-            planes = np.concatenate([planes, extra])
-        elif count < len(planes):
-            planes = rng.choice(planes, count, replace=False)
-        return Planes(planes.astype(np.float32), factor)
+        return Planes(_filled(rng, planes, count), factor)
     return None
