@@ -130,7 +130,7 @@ def load_network(run_dir: Path, precision: Precision, options: Options) -> Any:
             "leave --streaming out",
         )
     streaming = not composite if options.streaming is None else options.streaming
-    net = load_run(
+    return load_run(
         run_dir,
         quantized=precision == "int8",
         height=options.height,
@@ -138,8 +138,6 @@ def load_network(run_dir: Path, precision: Precision, options: Options) -> Any:
         frames=options.frames or (6 if composite else 5),
         streaming=streaming,
     )
-    net.settle()
-    return net
 
 
 def convert_network(net: export.Network, precision: Precision, options: Options) -> Conversion:

@@ -49,7 +49,7 @@ class TrainConfig:
     qat_steps: int = 3000
     frozen_share: float = 0.25
     learning_rate: float = 2e-3
-    qat_learning_rate: float = 3e-4
+    qat_learning_rate: float = 5e-4
     weight_decay: float = 1e-4
     batch: BatchConfig = field(default_factory=BatchConfig)
     pool_start: int = 400

@@ -27,7 +27,7 @@ class LossWeights:
     """Weights of the terms of :func:`sweep_loss`."""
 
     dioptres: float = 1.0
-    relative: float = 1.0
+    relative: float = 2.0
     gradient: float = 0.5
     focus_only: float = 0.1
     confidence: float = 0.05

@@ -27,6 +27,7 @@ from edgedepth.protocols import shuffled
 ROOT = Path(__file__).resolve().parent.parent
 DESK = ROOT / "edgedepth" / "samples" / "desk"
 LARGEST_BYTES = 1_500_000
+SHIPPED_RUN = ROOT / "edgedepth" / "pretrained" / "edgedepth-mobile-run"
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +132,20 @@ def test_frame_order_does_not_matter():
     turned = replace(stack, frames=(stack.frames[0], *stack.frames[:0:-1]))
     one, two = run_stack(stack, model, engine), run_stack(turned, model, engine)
     np.testing.assert_array_equal(one.dioptres, two.dioptres)
+
+
+@pytest.mark.train
+def test_the_8_bit_weights_shipped_were_trained_on_the_grids_of_today():
+    """Put on others when they are converted, they lose what training won."""
+    pytest.importorskip("tensorflow", reason="needs the train extra")
+    from edgedepth.models.fakequant import Mode
+    from edgedepth.models.presets import make_network, preset_spec
+    from edgedepth.rundir import RunDirectory
+
+    run = RunDirectory(SHIPPED_RUN)
+    config, trained = run.config(), run.load_weights("qat")
+    net = make_network(preset_spec(config.preset, config.height, config.width), Mode.QUANTIZED)
+    net.load_weights(trained)
+    net.settle()
+    for name, now in net.weights().items():
+        np.testing.assert_allclose(now, trained[name], rtol=1e-5, atol=1e-7, err_msg=name)
