@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,33 @@ def test_the_8_bit_weights_shipped_were_trained_on_the_grids_of_today():
     net.settle()
     for name, now in net.weights().items():
         np.testing.assert_allclose(now, trained[name], rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.train
+def test_a_run_s_8_bit_weights_are_put_on_their_grids_when_it_is_loaded(tmp_path: Path):
+    """So that `eval RUN` scores what `convert RUN` writes."""
+    pytest.importorskip("tensorflow", reason="needs the train extra")
+    from edgedepth.files import write_arrays
+    from edgedepth.models.checkpoint import load_run
+    from edgedepth.rundir import RunDirectory
+
+    run = RunDirectory(shutil.copytree(SHIPPED_RUN, tmp_path / "run"))
+    trained = run.load_weights("qat")
+    kernels = [name for name in trained if name.endswith("/kernel")]
+    off = {name: w * np.float32(1.003) if name in kernels else w for name, w in trained.items()}
+    write_arrays(run.weights_path("qat"), off)
+    loaded = load_run(run.path, quantized=True, height=32, width=48)
+    assert len(loaded.kernels()) == len(kernels)
+    for layer in loaded.kernels():
+        step = layer.weight_quant.step.numpy()
+        axis = layer.weight_axis
+        shape = (
+            [
+                -1 if step.ndim and i == axis % layer.kernel.shape.rank else 1
+                for i in range(layer.kernel.shape.rank)
+            ]
+            if axis is not None
+            else []
+        )
+        pairs = layer.kernel.numpy() / (2 * step.reshape(shape))
+        np.testing.assert_allclose(pairs, np.round(pairs), atol=1e-3)
