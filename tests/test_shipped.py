@@ -28,7 +28,6 @@ from edgedepth.protocols import shuffled
 ROOT = Path(__file__).resolve().parent.parent
 DESK = ROOT / "edgedepth" / "samples" / "desk"
 LARGEST_BYTES = 1_500_000
-SHIPPED_RUN = ROOT / "edgedepth" / "pretrained" / "edgedepth-mobile-run"
 
 
 @pytest.fixture(scope="module")
@@ -139,15 +138,14 @@ def test_frame_order_does_not_matter():
 def test_the_8_bit_weights_shipped_were_trained_on_the_grids_of_today():
     """Put on others when they are converted, they lose what training won."""
     pytest.importorskip("tensorflow", reason="needs the train extra")
+    from edgedepth.learn.adapt import starting_run
     from edgedepth.models.fakequant import Mode
     from edgedepth.models.presets import make_network, preset_spec
-    from edgedepth.rundir import RunDirectory
 
-    run = RunDirectory(SHIPPED_RUN)
+    run = starting_run(None)
     config, trained = run.config(), run.load_weights("qat")
     net = make_network(preset_spec(config.preset, config.height, config.width), Mode.QUANTIZED)
     net.load_weights(trained)
-    net.settle()
     for name, now in net.weights().items():
         np.testing.assert_allclose(now, trained[name], rtol=1e-5, atol=1e-7, err_msg=name)
 
@@ -157,10 +155,11 @@ def test_a_run_s_8_bit_weights_are_put_on_their_grids_when_it_is_loaded(tmp_path
     """So that `eval RUN` scores what `convert RUN` writes."""
     pytest.importorskip("tensorflow", reason="needs the train extra")
     from edgedepth.files import write_arrays
+    from edgedepth.learn.adapt import starting_run
     from edgedepth.models.checkpoint import load_run
     from edgedepth.rundir import RunDirectory
 
-    run = RunDirectory(shutil.copytree(SHIPPED_RUN, tmp_path / "run"))
+    run = RunDirectory(shutil.copytree(starting_run(None).path, tmp_path / "run"))
     trained = run.load_weights("qat")
     kernels = [name for name in trained if name.endswith("/kernel")]
     off = {name: w * np.float32(1.003) if name in kernels else w for name, w in trained.items()}
@@ -168,15 +167,6 @@ def test_a_run_s_8_bit_weights_are_put_on_their_grids_when_it_is_loaded(tmp_path
     loaded = load_run(run.path, quantized=True, height=32, width=48)
     assert len(loaded.kernels()) == len(kernels)
     for layer in loaded.kernels():
-        step = layer.weight_quant.step.numpy()
-        axis = layer.weight_axis
-        shape = (
-            [
-                -1 if step.ndim and i == axis % layer.kernel.shape.rank else 1
-                for i in range(layer.kernel.shape.rank)
-            ]
-            if axis is not None
-            else []
-        )
-        pairs = layer.kernel.numpy() / (2 * step.reshape(shape))
+        quant = layer.weight_quant
+        pairs = quant.last(layer.kernel, lambda w, step=quant.step: w / (2 * step)).numpy()
         np.testing.assert_allclose(pairs, np.round(pairs), atol=1e-3)

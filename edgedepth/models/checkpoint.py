@@ -61,7 +61,6 @@ def load_run(
     if quantized:
         network = make_network(spec, Mode.QUANTIZED)
         network.load_weights(run.load_weights("qat"), run.weights_path("qat"))
-        network.settle()  # weights of a version with other grids are scored as they would convert
         return network
     network = make_network(spec, Mode.FOLDED)
     source = make_network(replace(spec, height=config.height, width=config.width), Mode.FLOAT)

@@ -165,7 +165,9 @@ class FocalNetwork(tf.Module):
         return {name: v.numpy() for name, v in self.named_variables().items()}
 
     def load_weights(self, weights: dict[str, np.ndarray], source: Path | str = "weights") -> None:
-        """Set all variables.
+        """Set all variables, those of 8 bits to the nearest on their grids.
+
+        So what is read is what would be converted, whatever grids it was trained on.
 
         Raises:
             UserError: the names or shapes are those of another network.
@@ -180,6 +182,7 @@ class FocalNetwork(tf.Module):
             )
         for name, variable in mine.items():
             variable.assign(weights[name])
+        self.settle()
 
 
 def at_size(spec: ModelSpec, height: int | None, width: int | None) -> ModelSpec:
