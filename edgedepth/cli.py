@@ -15,6 +15,7 @@ VERBS = {
     "infer": "Turn a focal sweep into a depth map.",
     "inspect": "Say what a sweep holds and what is wrong with it.",
     "train": "Train a network: float, then quantization-aware.",
+    "average": "Average the weights of trained runs.",
     "eval": "Score models beside the mean depth and the classical answer.",
     "convert": "Turn a trained run into a .tflite file.",
     "check": "Audit a .tflite and run it on the CPU and the GPU path.",

@@ -36,6 +36,7 @@ class TrainConfig:
         shares: batches drawn in each step, one or more for each replica that trains.
         left_out: patterns of names of scenes that could not be read and are not to be used.
         start_from: run directory whose float weights the float phase begins with, or "".
+        mean_of: run directories, each with its part, whose mean the weights are, or none.
     """
 
     preset: str = "mobile"
@@ -62,6 +63,7 @@ class TrainConfig:
     shares: int = 1
     left_out: tuple[str, ...] = ()
     start_from: str = ""
+    mean_of: tuple[str, ...] = ()
 
     @property
     def single_image(self) -> bool:
