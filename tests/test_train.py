@@ -117,6 +117,25 @@ def test_a_run_begins_with_the_float_weights_of_another(undisturbed: Path, tmp_p
     assert (tmp_path / "begun" / "weights-qat.npz").exists()
 
 
+def test_a_mean_of_runs_learns_its_8_bits_anew(undisturbed: Path, tmp_path: Path) -> None:
+    mean = tmp_path / "mean"
+    averaged = subprocess.run(
+        [*command()[:-1], "average", undisturbed, undisturbed, "--float-only", "--run-dir", mean],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert averaged.returncode == 0, averaged.stderr
+    done = run("--run-dir", mean, "--resume", "--pool", undisturbed / "pool")
+    assert done.returncode == 0, done.stderr[-2000:]
+    float_weights, theirs = (np.load(d / "weights-float.npz") for d in (mean, undisturbed))
+    assert all(np.allclose(float_weights[name], theirs[name]) for name in theirs.files)
+    assert set(losses(mean)) == {13}
+    rows = json.loads((mean / "summary.json").read_text())["rows"]
+    assert set(rows) == {"mean depth", "classical", "float", "qat"}
+
+
 def test_a_short_run_converts_and_infers(undisturbed: Path, tmp_path: Path) -> None:
     convert_and_infer(undisturbed, tmp_path, "--size", "128x96")
 
