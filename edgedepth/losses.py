@@ -24,17 +24,13 @@ is merely a little nearer than the planes."""
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms of :func:`sweep_loss` and :func:`imitation_loss`.
-
-    ``offset`` counts in imitation only, times the weights of the errors whose mean it is of.
-    """
+    """Weights of the terms of :func:`sweep_loss`."""
 
     dioptres: float = 1.0
     relative: float = 2.0
     gradient: float = 0.5
     focus_only: float = 0.1
     confidence: float = 0.05
-    offset: float = 2.0
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
@@ -95,9 +91,7 @@ def imitation_loss(
     """Distance of a quantised network's answer from that of the float network it came from.
 
     Learning the truth again in fewer steps would trade one camera's accuracy for another's;
-    the float answer is what quantisation is to cost nothing of (Hinton et al. 2015). Steps of 8
-    bits leave an error per pixel that hides a common one from the mean of magnitudes, so the
-    mean with signs over a stack counts too.
+    the float answer is what quantisation is to cost nothing of (Hinton et al. 2015).
 
     Args:
         taught: outputs of the float network for the same batch.
@@ -114,10 +108,8 @@ def imitation_loss(
 
     mine, theirs = dioptres(outputs), dioptres(taught)
     error = mine - theirs
-    total = tf.zeros_like(low[:, 0, 0])
-    for weight, each in ((w.dioptres, gain * error), (w.relative, _log(mine) - _log(theirs))):
-        total += weight * masked_mean(tf.abs(each), everywhere)
-        total += weight * w.offset * tf.abs(masked_mean(each, everywhere))
+    total = w.dioptres * masked_mean(gain * tf.abs(error), everywhere)
+    total += w.relative * masked_mean(tf.abs(_log(mine) - _log(theirs)), everywhere)
     total += w.gradient * gradient_error(gain * error, everywhere)
     apart = tf.reduce_mean(tf.abs(outputs["means"] - taught["means"]), -1)
     total += w.focus_only * masked_mean(gain * span * apart, everywhere[:, ::2, ::2])
