@@ -22,13 +22,17 @@ TIMEOUT_S = 600
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "edgedepth", "train", *map(str, arguments)]
+    return [sys.executable, "-m", "edgedepth", *map(str, arguments)]
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+def edgedepth(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return edgedepth("train", *arguments)
 
 
 def losses(run_dir: Path) -> dict[int, float]:
@@ -60,7 +64,7 @@ def test_a_run_leaves_what_the_readme_says(undisturbed: Path) -> None:
 def test_a_killed_run_resumes_to_the_same_loss(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     with subprocess.Popen(
-        command("--run-dir", folder, *SMALL, "--pool", undisturbed / "pool"),
+        command("train", "--run-dir", folder, *SMALL, "--pool", undisturbed / "pool"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -92,13 +96,7 @@ def convert_and_infer(run_dir: Path, tmp_path: Path, *options: object) -> None:
         ["infer", ROOT / "edgedepth" / "samples" / "desk", "--model", model, "-o", tmp_path / "d"],
     )
     for step in steps:
-        done = subprocess.run(
-            [sys.executable, "-m", "edgedepth", *map(str, step)],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = edgedepth(*step)
         assert done.returncode == 0, done.stderr[-2000:]
     depth = np.load(tmp_path / "d" / "depth.npy")
     assert depth.shape == (480, 640)
@@ -119,13 +117,7 @@ def test_a_run_begins_with_the_float_weights_of_another(undisturbed: Path, tmp_p
 
 def test_a_mean_of_runs_learns_its_8_bits_anew(undisturbed: Path, tmp_path: Path) -> None:
     mean = tmp_path / "mean"
-    averaged = subprocess.run(
-        [*command()[:-1], "average", undisturbed, undisturbed, "--float-only", "--run-dir", mean],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    averaged = edgedepth("average", undisturbed, undisturbed, "--float-only", "--run-dir", mean)
     assert averaged.returncode == 0, averaged.stderr
     done = run("--run-dir", mean, "--resume", "--pool", undisturbed / "pool")
     assert done.returncode == 0, done.stderr[-2000:]
@@ -156,13 +148,7 @@ def test_the_paper_preset_learns_from_single_images(tmp_path: Path) -> None:
     assert "held-out stacks, 80x80, single images" in done.stdout
     rows = json.loads((folder / "summary.json").read_text())["rows"]
     assert all(np.isfinite(rows[phase]["mae_dioptres"]) for phase in ("float", "qat"))
-    refused = subprocess.run(
-        [sys.executable, "-m", "edgedepth", "convert", str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    refused = edgedepth("convert", folder)
     assert refused.returncode == 1
     assert "edgedepth eval RUN_DIR" in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -173,7 +159,7 @@ def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
     long = [*SMALL[:-2], "--checkpoint-every", "1"]
     long[long.index("--steps") + 1] = "5000"
     with subprocess.Popen(
-        command("--run-dir", folder, *long, "--pool", undisturbed / "pool"),
+        command("train", "--run-dir", folder, *long, "--pool", undisturbed / "pool"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
