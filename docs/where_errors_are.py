@@ -3,9 +3,10 @@ way, by how far things are.
 
     python docs/where_errors_are.py edgedepth/pretrained/edgedepth-mobile-int8.tflite rgbd:DIR
 
-Prints a table for each protocol over the development set's scenes: the share of the pixels with
-known depth, the pixels off by more than a quarter as a share of all, answered too near and too far,
-and the part of the mean absolute error. A pixel counts for the first kind that it is of.
+Prints a table for each protocol over the development set's scenes, or those given by ``--include``:
+the share of the pixels with known depth, the pixels off by more than a quarter as a share of all,
+answered too near and too far, and the parts of the mean absolute error in dioptres and of the mean
+squared error in metres. A pixel counts for the first kind that it is of.
 """
 
 from __future__ import annotations
@@ -82,9 +83,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("source")
+    parser.add_argument("--include", nargs="+", default=DEV_RGBD, help="names of scenes, * allowed")
     given = parser.parse_args()
     model = model_file(given.model)
-    source = open_source(given.source, include=DEV_RGBD)
+    source = open_source(given.source, include=given.include)
     for protocol in PROTOCOLS.values():
         rows: dict[str, list[tuple[float, ...]]] = {}
         signed: list[list[float]] = []
@@ -92,19 +94,23 @@ def main() -> None:
             case = make_case(protocol, stage, stage.shoot(protocol))
             said, true = 1 / bounded(model.predict(case.stack)), 1 / case.truth_m
             error, near, far = np.abs(said - true), said / true >= WRONG, true / said >= WRONG
+            squared = (1 / said - case.truth_m) ** 2
             signed.append(too_near(said, true, case.truth_m))
             left = np.isfinite(true)
             total = left.sum()
             for name, mask in kinds(case, stage.scene.rgb, protocol):
                 mine = mask & left
                 left &= ~mine
-                parts = mine.sum(), (mine & near).sum(), (mine & far).sum(), error[mine].sum()
+                wrong = (mine & near).sum(), (mine & far).sum()
+                parts = mine.sum(), *wrong, error[mine].sum(), squared[mine].sum()
                 rows.setdefault(name, []).append(tuple(float(p / total) for p in parts))
-        heads = "pixels", f"too near by {WRONG}", f"too far by {WRONG}", "part of MAE D"
+        wrong_heads = f"too near by {WRONG}", f"too far by {WRONG}"
+        heads = "pixels", *wrong_heads, "part of MAE D", "part of MSE m²"
         print(f"\n| {protocol.name} | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
         for name, found in rows.items():
-            share, near_share, far_share, part = np.mean(found, axis=0)
-            print(f"| {name} | {share:.1%} | {near_share:.1%} | {far_share:.1%} | {part:.4f} |")
+            *shares, part, squares = np.mean(found, axis=0)
+            cells = [f"{share:.1%}" for share in shares] + [f"{part:.4f}", f"{squares:.4f}"]
+            print(f"| {' | '.join([name, *cells])} |")
         ranges = " | ".join(f"{near:g} to {far:g} m" for near, far in pairwise(DEPTHS_M))
         print(f"\n| {protocol.name}, too near by D | {ranges} |\n|{'---|' * len(DEPTHS_M)}")
         means = " | ".join(f"{mean:+.3f}" for mean in np.nanmean(signed, axis=0))
