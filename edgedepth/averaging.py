@@ -46,6 +46,7 @@ def average_runs(
     config = replace(
         configs[0],
         start_from="",
+        towards_classical=0.0,
         mean_of=tuple(
             f"{path.absolute()}:{part:g}" for path, part in zip(runs, parts, strict=True)
         ),

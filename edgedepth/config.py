@@ -36,6 +36,9 @@ class TrainConfig:
         shares: batches drawn in each step, one or more for each replica that trains.
         left_out: patterns of names of scenes that could not be read and are not to be used.
         start_from: run directory whose float weights the float phase begins with, or "".
+        towards_classical: where it is not 0, the float phase learns the answers of ``start_from``
+            instead of the truth, moved by this share towards the classical ones where blur says
+            little (:func:`edgedepth.losses.towards_classical`).
         mean_of: run directories, each with its part, whose mean the weights are, or none.
     """
 
@@ -63,6 +66,7 @@ class TrainConfig:
     shares: int = 1
     left_out: tuple[str, ...] = ()
     start_from: str = ""
+    towards_classical: float = 0.0
     mean_of: tuple[str, ...] = ()
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from edgedepth.cues import DEPTH_PLANE
 from edgedepth.models.backend import tf
 from edgedepth.preprocess import MAX_METRES, OUTPUT_RANGE
 
@@ -20,6 +21,13 @@ DELTA = 1.25
 OUT_OF_REACH_WEIGHT = 0.1
 """Of a pixel whose depth the output cannot say. Counting fully, such pixels drew to the border what
 is merely a little nearer than the planes."""
+
+LITTLE_BLUR_PX, ENOUGH_BLUR_PX = 4.0, 8.0
+"""Blur at the cue image between a sweep's ends: up to the first a network's habits decide more than
+what it sees, from the second on less. A phone's sweep at 640 pixels' width has 4.3, a crop 17."""
+
+CLASSICAL_FRAMES = 4
+"""Fewest frames of which the classical answer is worth something."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,30 @@ def imitation_loss(
     total += w.focus_only * masked_mean(gain * span * apart, everywhere[:, ::2, ::2])
     doubt = tf.abs(outputs["confidence"] - taught["confidence"])[..., 0]
     return tf.reduce_mean(total + w.confidence * masked_mean(doubt, everywhere))
+
+
+def towards_classical(
+    taught: dict[str, Tensor], batch: dict[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """A network's answers moved towards depth so far where blur says little.
+
+    There a network answers what scenes were like in training, and other scenes are not; the
+    classical method knows nothing of either.
+
+    Args:
+        taught: outputs for the batch of a network that answers in sweep positions.
+        batch: with its ``frames`` (B, N, H, W, C), whose last one has depth so far.
+        share: of the way, where blur is least; none with fewer than ``CLASSICAL_FRAMES`` frames.
+    """
+    frames = batch["frames"]
+    if frames.shape[1] < CLASSICAL_FRAMES:
+        return taught
+    blur = batch["blur"] * batch["span"]
+    lack = (ENOUGH_BLUR_PX - blur) / (ENOUGH_BLUR_PX - LITTLE_BLUR_PX)
+    moved = share * tf.reshape(tf.clip_by_value(lack, 0.0, 1.0), (-1, 1, 1, 1))
+    classical = frames[:, -1, ..., 3 + DEPTH_PLANE, None]
+    answer = taught["inverse_depth"]
+    return {**taught, "inverse_depth": answer + moved * (classical - answer)}
 
 
 def gradient_error(error: Tensor, mask: Tensor) -> Tensor:

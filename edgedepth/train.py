@@ -23,7 +23,13 @@ from edgedepth.data.pool import Batch, Pool
 from edgedepth.distributed import Team, make_team, replica_mean, watching_peers
 from edgedepth.errors import UserError
 from edgedepth.files import write_arrays
-from edgedepth.losses import LossWeights, imitation_loss, metres_loss, sweep_loss
+from edgedepth.losses import (
+    LossWeights,
+    imitation_loss,
+    metres_loss,
+    sweep_loss,
+    towards_classical,
+)
 from edgedepth.models.backend import keras, tf
 from edgedepth.models.fakequant import Mode
 from edgedepth.models.network import FocalNetwork
@@ -48,6 +54,8 @@ CALIBRATION_BATCHES = 8
 LOG_EVERY = 20
 
 Say = Callable[[str], None]
+Teacher = Callable[[dict[str, Any]], dict[str, Any]]
+"""Gives for a batch's tensors the outputs that a network is to learn."""
 
 
 class StoppedError(Exception):
@@ -105,18 +113,17 @@ def train(
         rows = baseline_rows(held_out, _mean_dioptres(pool))
         trainer = Trainer(run, config, spec, pool, held_out, say, team)
         with watching_peers():
-            floating = trainer.network(Mode.FLOAT)
+            floating, teacher = trainer.network(Mode.FLOAT), None
             if config.start_from and not run.weights_path("float").exists():
-                earlier = RunDirectory(Path(config.start_from))
-                path = earlier.weights_path("float")
-                floating.load_weights(earlier.load_weights("float"), path)
-            trainer.fit("float", floating, 0, config.float_steps, config.learning_rate)
+                trainer.load_start(floating)
+                teacher = trainer.classical_teacher() if config.towards_classical else None
+            trainer.fit("float", floating, 0, config.float_steps, config.learning_rate, teacher)
             rows["float"] = trainer.validate(floating)
 
             quantized = trainer.network(Mode.QUANTIZED)
             quantized.copy_folded(floating)
             end = config.float_steps + config.qat_steps
-            teacher = floating if spec.output == "sweep" else None
+            teacher = answers_of(floating) if spec.output == "sweep" else None
             rate = config.qat_learning_rate
             trainer.fit("qat", quantized, config.float_steps, end, rate, teacher)
             rows["qat"] = trainer.validate(quantized)
@@ -164,6 +171,18 @@ class Trainer:
         with self.team.strategy.scope():
             return make_network(self.spec, mode)
 
+    def load_start(self, network: FocalNetwork) -> None:
+        """Give a network the float weights that this run begins with."""
+        earlier = RunDirectory(Path(self.config.start_from))
+        network.load_weights(earlier.load_weights("float"), earlier.weights_path("float"))
+
+    def classical_teacher(self) -> Teacher:
+        """Answers of the run that this one begins with, moved towards the classical ones."""
+        network = self.network(Mode.FLOAT)
+        self.load_start(network)
+        answers, share = answers_of(network), self.config.towards_classical
+        return lambda batch: towards_classical(answers(batch), batch, share)
+
     def waiting_share(self) -> float:
         """Share of the training time for which no batch was ready."""
         return self.pool.waited_s / max(self.pool.waited_s + self.stepped_s, 1e-9)
@@ -175,14 +194,14 @@ class Trainer:
         first: int,
         last: int,
         peak_rate: float,
-        teacher: FocalNetwork | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         """Train ``network`` over the steps [first, last) and leave it with its averaged weights.
 
         A phase that has already ended is only loaded.
 
         Args:
-            teacher: network whose answers it learns instead of the truth.
+            teacher: what it learns for a batch instead of the truth.
         """
         if self.run.weights_path(phase).exists():
             network.load_weights(self.run.load_weights(phase), self.run.weights_path(phase))
@@ -388,8 +407,17 @@ def tensors(batch: Batch) -> dict[str, Any]:
     }
 
 
+def answers_of(network: FocalNetwork) -> Teacher:
+    """A network as a teacher."""
+
+    def answers(batch: dict[str, Any]) -> dict[str, Any]:
+        return network.forward(batch["frames"], batch["focus"], batch["optics"], training=False)
+
+    return answers
+
+
 def make_update(
-    network: FocalNetwork, optimizer: Any, team: Team, teacher: FocalNetwork | None = None
+    network: FocalNetwork, optimizer: Any, team: Team, teacher: Teacher | None = None
 ) -> Callable[[list[dict[str, Any]]], float]:
     """One optimizer step from a batch per replica, which returns the mean loss.
 
@@ -405,10 +433,7 @@ def make_update(
                 batch["frames"], batch["focus"], batch["optics"], training=True
             )
             if teacher is not None:
-                taught = teacher.forward(
-                    batch["frames"], batch["focus"], batch["optics"], training=False
-                )
-                loss = imitation_loss(outputs, taught, batch, weights)
+                loss = imitation_loss(outputs, teacher(batch), batch, weights)
             elif network.spec.output == "sweep":
                 loss = sweep_loss(outputs, batch, weights)
             else:

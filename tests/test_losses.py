@@ -83,6 +83,42 @@ def test_what_cannot_be_said_counts_little_and_is_no_success() -> None:
     assert sure < 0 < unsure
 
 
+def test_answers_move_towards_the_classical_ones_where_blur_says_little() -> None:
+    from edgedepth.cues import CUE_PLANES, DEPTH_PLANE
+    from edgedepth.losses import CLASSICAL_FRAMES, towards_classical
+    from edgedepth.models.backend import tf
+
+    rng = np.random.default_rng(3)
+    shape = (3, CLASSICAL_FRAMES, 16, 20, 3 + CUE_PLANES)
+    frames = tf.constant(rng.uniform(size=shape), tf.float32)
+    blur, span = (tf.constant(v, tf.float32) for v in ([1.64, 6.55, 2.0], [2.6, 2.6, 3.0]))
+    given = {"frames": frames, "blur": blur, "span": span}
+    taught = {name: tf.repeat(value[:1], 3, 0) for name, value in outputs(1).items()}
+    moved = towards_classical(taught, given, 0.4)
+    depth_so_far = frames[:, -1, ..., 3 + DEPTH_PLANE, None]
+    apart = depth_so_far - taught["inverse_depth"]
+    ways = (moved["inverse_depth"] - taught["inverse_depth"]) / apart
+    phone, crop, between = (float(np.median(way)) for way in ways)
+    assert crop == pytest.approx(0, abs=1e-6)
+    assert phone == pytest.approx(0.4 * (8 - 1.64 * 2.6) / 4, rel=1e-3)
+    assert between == pytest.approx(0.4 * (8 - 2 * 3) / 4, rel=1e-3)
+    assert all(moved[name] is taught[name] for name in taught if name != "inverse_depth")
+    fewer = {**given, "frames": frames[:, 1:]}
+    assert towards_classical(taught, fewer, 0.4) is taught
+
+
+def test_the_plane_of_the_classical_answer_is_the_one_that_evidence_gives() -> None:
+    """With one frame only depth so far is the same everywhere, whatever the picture."""
+    from edgedepth.cues import CUE_PLANES, DEPTH_PLANE, PRIOR, Evidence
+
+    rng = np.random.default_rng(4)
+    planes = Evidence(rng.uniform(size=(16, 20)).astype(np.float32)).add(
+        rng.uniform(0.01, 0.1, (16, 20, 2)).astype(np.float32), 0.7
+    )
+    constant = [np.all(planes[..., plane] == round(PRIOR * 255)) for plane in range(CUE_PLANES)]
+    assert [plane for plane, same in enumerate(constant) if same] == [DEPTH_PLANE]
+
+
 def test_imitation_asks_for_the_teacher_s_answer_and_leaves_the_teacher_alone() -> None:
     from edgedepth.losses import LossWeights, imitation_loss
     from edgedepth.models.backend import tf

@@ -114,6 +114,18 @@ def test_a_run_begins_with_the_float_weights_of_another(undisturbed: Path, tmp_p
     assert max(np.abs(was[name] - became[name]).max() for name in kernels) < 1e-4
     assert (tmp_path / "begun" / "weights-qat.npz").exists()
 
+    drawn = run("--run-dir", tmp_path / "drawn", *gentle, "--towards-classical", "0.5")
+    assert drawn.returncode == 0, drawn.stderr[-2000:]
+    # What it is to learn is nearer to what it begins with than the truth is.
+    assert losses(tmp_path / "drawn")[9] < losses(tmp_path / "begun")[9]
+
+
+def test_moving_towards_the_classical_answers_needs_answers_to_move(tmp_path: Path) -> None:
+    refused = run("--run-dir", tmp_path / "no", *SMALL, "--towards-classical", "0.5")
+    assert refused.returncode == 2
+    assert "--towards-classical needs --start-from" in refused.stderr
+    assert not (tmp_path / "no").exists()
+
 
 def test_a_mean_of_runs_learns_its_8_bits_anew(undisturbed: Path, tmp_path: Path) -> None:
     mean = tmp_path / "mean"

@@ -78,6 +78,13 @@ from edgedepth.errors import UserError
     help="Begin with the float weights of another run.",
 )
 @click.option(
+    "--towards-classical",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="Learn the answers of --start-from instead of the truth, moved by this share towards the "
+    "classical ones where blur says little.",
+)
+@click.option(
     "--skip-bad", is_flag=True, help="Look at every scene first; leave out and list the bad ones."
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --run-dir.")
@@ -109,6 +116,7 @@ def train(
     checkpoint_every: int | None,
     shares: int | None,
     start_from: Path | None,
+    towards_classical: float | None,
     skip_bad: bool,
     resume: bool,
     workers: int,
@@ -129,6 +137,8 @@ def train(
     context = click.get_current_context()
     if resume:
         _refuse_options(context)
+    if towards_classical and (start_from is None or preset != "mobile"):
+        raise click.UsageError("--towards-classical needs --start-from and preset mobile")
     from edgedepth.distributed import PeerLostError, restart
     from edgedepth.train import StoppedError
     from edgedepth.train import train as run_training
@@ -147,6 +157,7 @@ def train(
         "checkpoint_every": checkpoint_every,
         "shares": shares,
         "start_from": str(start_from.absolute()) if start_from else None,
+        "towards_classical": towards_classical,
     }
     config = replace(config, **{k: v for k, v in changes.items() if v is not None})
     if skip_bad:
