@@ -94,7 +94,6 @@ LEVEL = CUES[0]
 """Its smoothed log energy is the last plane: how much texture there is at all."""
 
 ANSWERS = ("vertex", "depth so far", "its support")
-DEPTH_PLANE = len(CUES) + ANSWERS.index("depth so far")
 CUE_PLANES = len(CUES) + len(ANSWERS) + 1
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgedepth.cues import DEPTH_PLANE
 from edgedepth.models.backend import tf
+from edgedepth.models.mobile import DEPTH
 from edgedepth.preprocess import MAX_METRES, OUTPUT_RANGE
 
 Tensor = Any
@@ -96,13 +96,14 @@ def sweep_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeig
 def imitation_loss(
     outputs: dict[str, Tensor], taught: dict[str, Tensor], batch: dict[str, Tensor], w: LossWeights
 ) -> Tensor:
-    """Distance of a quantised network's answer from that of the float network it came from.
+    """Distance of a network's answer from one that it is taught instead of the truth.
 
-    Learning the truth again in fewer steps would trade one camera's accuracy for another's;
-    the float answer is what quantisation is to cost nothing of (Hinton et al. 2015).
+    A quantised network is taught that of the float network it came from: learning the truth again
+    in fewer steps would trade one camera's accuracy for another's; the float answer is what
+    quantisation is to cost nothing of (Hinton et al. 2015).
 
     Args:
-        taught: outputs of the float network for the same batch.
+        taught: outputs for the same batch of a float network, or made from these.
     """
     low, span, gain = _per_item(batch)
     taught = {name: tf.stop_gradient(value) for name, value in taught.items()}
@@ -144,7 +145,7 @@ def towards_classical(
     blur = batch["blur"] * batch["span"]
     lack = (ENOUGH_BLUR_PX - blur) / (ENOUGH_BLUR_PX - LITTLE_BLUR_PX)
     moved = share * tf.reshape(tf.clip_by_value(lack, 0.0, 1.0), (-1, 1, 1, 1))
-    classical = frames[:, -1, ..., 3 + DEPTH_PLANE, None]
+    classical = frames[:, -1, ..., DEPTH, None]
     answer = taught["inverse_depth"]
     return {**taught, "inverse_depth": answer + moved * (classical - answer)}
 

@@ -115,8 +115,11 @@ def train(
         with watching_peers():
             floating, teacher = trainer.network(Mode.FLOAT), None
             if config.start_from and not run.weights_path("float").exists():
-                trainer.load_start(floating)
-                teacher = trainer.classical_teacher() if config.towards_classical else None
+                earlier = RunDirectory(Path(config.start_from))
+                path = earlier.weights_path("float")
+                floating.load_weights(earlier.load_weights("float"), path)
+                if config.towards_classical:
+                    teacher = trainer.classical_teacher(floating)
             trainer.fit("float", floating, 0, config.float_steps, config.learning_rate, teacher)
             rows["float"] = trainer.validate(floating)
 
@@ -171,15 +174,10 @@ class Trainer:
         with self.team.strategy.scope():
             return make_network(self.spec, mode)
 
-    def load_start(self, network: FocalNetwork) -> None:
-        """Give a network the float weights that this run begins with."""
-        earlier = RunDirectory(Path(self.config.start_from))
-        network.load_weights(earlier.load_weights("float"), earlier.weights_path("float"))
-
-    def classical_teacher(self) -> Teacher:
-        """Answers of the run that this one begins with, moved towards the classical ones."""
+    def classical_teacher(self, start: FocalNetwork) -> Teacher:
+        """What a float network answers before it learns, moved towards the classical answers."""
         network = self.network(Mode.FLOAT)
-        self.load_start(network)
+        network.load_weights(start.weights())
         answers, share = answers_of(network), self.config.towards_classical
         return lambda batch: towards_classical(answers(batch), batch, share)
 

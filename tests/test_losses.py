@@ -84,9 +84,10 @@ def test_what_cannot_be_said_counts_little_and_is_no_success() -> None:
 
 
 def test_answers_move_towards_the_classical_ones_where_blur_says_little() -> None:
-    from edgedepth.cues import CUE_PLANES, DEPTH_PLANE
+    from edgedepth.cues import CUE_PLANES
     from edgedepth.losses import CLASSICAL_FRAMES, towards_classical
     from edgedepth.models.backend import tf
+    from edgedepth.models.mobile import DEPTH
 
     rng = np.random.default_rng(3)
     shape = (3, CLASSICAL_FRAMES, 16, 20, 3 + CUE_PLANES)
@@ -95,7 +96,7 @@ def test_answers_move_towards_the_classical_ones_where_blur_says_little() -> Non
     given = {"frames": frames, "blur": blur, "span": span}
     taught = {name: tf.repeat(value[:1], 3, 0) for name, value in outputs(1).items()}
     moved = towards_classical(taught, given, 0.4)
-    depth_so_far = frames[:, -1, ..., 3 + DEPTH_PLANE, None]
+    depth_so_far = frames[:, -1, ..., DEPTH, None]
     apart = depth_so_far - taught["inverse_depth"]
     ways = (moved["inverse_depth"] - taught["inverse_depth"]) / apart
     phone, crop, between = (float(np.median(way)) for way in ways)
@@ -109,14 +110,15 @@ def test_answers_move_towards_the_classical_ones_where_blur_says_little() -> Non
 
 def test_the_plane_of_the_classical_answer_is_the_one_that_evidence_gives() -> None:
     """With one frame only depth so far is the same everywhere, whatever the picture."""
-    from edgedepth.cues import CUE_PLANES, DEPTH_PLANE, PRIOR, Evidence
+    from edgedepth.cues import CUE_PLANES, PRIOR, Evidence
+    from edgedepth.models.mobile import DEPTH
 
     rng = np.random.default_rng(4)
     planes = Evidence(rng.uniform(size=(16, 20)).astype(np.float32)).add(
         rng.uniform(0.01, 0.1, (16, 20, 2)).astype(np.float32), 0.7
     )
     constant = [np.all(planes[..., plane] == round(PRIOR * 255)) for plane in range(CUE_PLANES)]
-    assert [plane for plane, same in enumerate(constant) if same] == [DEPTH_PLANE]
+    assert [plane for plane, same in enumerate(constant) if same] == [DEPTH - 3]
 
 
 def test_imitation_asks_for_the_teacher_s_answer_and_leaves_the_teacher_alone() -> None:
