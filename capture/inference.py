@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from edgedepth.capture.limits import check_frames
 from edgedepth.capture.modelfile import ModelFile, read_model_file
 from edgedepth.capture.refine import upsample
 from edgedepth.capture.register import RegisteredSweep, register_sweep
+from edgedepth.capture.relative_blur import by_relative_blur
 from edgedepth.capture.runtimes import Arrays, Runtime, Signature, Tensor, choose
 from edgedepth.capture.sweep import Sweep
 from edgedepth.capture.uncalibrated import Ordering, order_frames, relative_position
@@ -142,10 +143,12 @@ def infer_depth(
     seconds.update(raw.seconds)
     with _timed(seconds, "all in focus"):
         sharp = all_in_focus(registered.stack)
+    with _timed(seconds, "relative blur"):
+        answer = raw if ordering is not None else weighed(raw, registered.stack, file.spec)
     with _timed(seconds, "upsample"):
         out_size = output_size(sweep.size_px) if size is None else size
         guide = guide_picture(sweep, registered.stack, out_size)
-        depth_m, confidence, reference = finish(raw, guide, out_size, min_confidence)
+        depth_m, confidence, reference = finish(answer, guide, out_size, min_confidence)
     relative = None
     if ordering is not None:
         relative = relative_position(depth_m)
@@ -313,6 +316,17 @@ def guide_picture(sweep: Sweep, stack: FocalStack, size: tuple[int, int]) -> NDA
     if max(size) <= max(stack.size) or max(stack.size) >= max(sweep.size_px):
         return stack.reference.rgb
     return decode(sweep.frames[0].image, reduction_for(sweep.size_px, max(size)))
+
+
+def weighed(raw: Depth, stack: FocalStack, spec: ModelSpec) -> Depth:
+    """The answer after relative blur; that of a model of fixed range, the paper's, as it is.
+
+    Args:
+        stack: what the model got, its focus distances and K known.
+    """
+    if spec.output != "sweep":
+        return raw
+    return replace(raw, dioptres=by_relative_blur(raw.dioptres, stack))
 
 
 def finish(

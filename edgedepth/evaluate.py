@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import baselines, optics
-from edgedepth.capture.inference import Depth, finish, prepare, run_stack
+from edgedepth.capture.inference import Depth, finish, prepare, run_stack, weighed
 from edgedepth.capture.modelfile import read_model_file
 from edgedepth.capture.refine import upsample
 from edgedepth.capture.runtimes import Runtime, choose
@@ -95,7 +95,7 @@ def model_file(
 
     def predict(stack: FocalStack) -> Answer:
         given = stack if most is None else thinned(stack, most)
-        return _finished(run_stack(given, file, engine), given)
+        return _finished(run_stack(given, file, engine), given, file.spec)
 
     return Contestant(path.name, predict)
 
@@ -105,8 +105,9 @@ def planes_of(spec: ModelSpec) -> int:
     return spec.frames - (1 if spec.all_in_focus_first else 0)
 
 
-def _finished(raw: Depth, stack: FocalStack) -> Answer:
-    depth, confidence, _ = finish(raw, stack.reference.rgb, stack.size, min_confidence=0.0)
+def _finished(raw: Depth, stack: FocalStack, spec: ModelSpec) -> Answer:
+    answer = weighed(raw, stack, spec)
+    depth, confidence, _ = finish(answer, stack.reference.rgb, stack.size, min_confidence=0.0)
     return Answer(depth, None if raw.confidence is None else confidence)
 
 
@@ -161,7 +162,7 @@ def network_contestant(name: str, network: Any, most: int | None = None) -> Cont
         confidence = None
         if "confidence" in outputs:
             confidence = inputs.fit.from_model(outputs["confidence"].numpy()[0, ..., 0])
-        return _finished(Depth(dioptres, confidence, "tensorflow", "forward"), given)
+        return _finished(Depth(dioptres, confidence, "tensorflow", "forward"), given, spec)
 
     return Contestant(name, predict)
 

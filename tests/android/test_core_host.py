@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgedepth.capture.decode import decode
-from edgedepth.capture.inference import Depth, in_focus_order, prepare, run_stack
+from edgedepth.capture.inference import Depth, in_focus_order, prepare, run_stack, weighed
 from edgedepth.capture.modelfile import ModelFile, read_model_file
 from edgedepth.capture.register import RegisteredSweep, cue_size, register_sweep
 from edgedepth.capture.runtimes import Runtime
@@ -162,6 +162,16 @@ def test_the_app_gives_the_depth_that_python_gives(answer: Answer) -> None:
     assert np.ptp(answer.java("aligned_dioptres")) > 0.5
 
 
+def test_the_app_weighs_the_answer_as_python_does(
+    answer: Answer, registered: RegisteredSweep
+) -> None:
+    python = weighed(answer.python, registered.stack, answer.model.spec).dioptres
+    assert np.abs(python - answer.python.dioptres).mean() > 0.003
+    difference = np.abs(answer.java("aligned_weighed") - python)
+    assert np.median(difference) < 2e-3
+    assert np.percentile(difference, 99) < 0.03
+
+
 def test_the_app_gives_the_confidence_that_python_gives(answer: Answer) -> None:
     assert answer.python.confidence is not None
     difference = np.abs(answer.java("aligned_confidence") - answer.python.confidence)
@@ -185,9 +195,15 @@ def test_the_apps_own_alignment_finds_what_pythons_finds(
         assert abs(motion["scale"] - report.motion.scale) < 0.25 / 320
 
 
-def test_the_whole_pipeline_gives_nearly_pythons_depth(answer: Answer) -> None:
+def test_the_whole_pipeline_gives_nearly_pythons_depth(
+    answer: Answer, registered: RegisteredSweep
+) -> None:
     """Its own alignment and brightness included, hence not to the last step."""
     difference = np.abs(answer.java("sweep_dioptres") - answer.python.dioptres)
+    assert np.median(difference) < 0.02
+    assert np.percentile(difference, 95) < 0.1
+    python = weighed(answer.python, registered.stack, answer.model.spec).dioptres
+    difference = np.abs(answer.java("sweep_weighed") - python)
     assert np.median(difference) < 0.02
     assert np.percentile(difference, 95) < 0.1
 

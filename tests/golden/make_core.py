@@ -23,10 +23,15 @@ from numpy.typing import NDArray
 from edgedepth import optics
 from edgedepth.bench import stats
 from edgedepth.capture.align import Aligner, Motion
+from edgedepth.capture.blur_ladder import SAMPLES, ladders, linear_light
+from edgedepth.capture.blur_scale import blur_scale
+from edgedepth.capture.flow import laid_over
 from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.refine import upsample
 from edgedepth.capture.register import apply_gain, brightness_gain, place
+from edgedepth.capture.relative_blur import by_relative_blur
 from edgedepth.capture.runtimes import Tensor
+from edgedepth.data.renderer import render_stack
 from edgedepth.stack import FocalStack, Frame
 
 FOLDER = Path(__file__).resolve().parent
@@ -195,6 +200,40 @@ def upsampling() -> Arrays:
     }
 
 
+def relative_blur() -> tuple[Arrays, dict[str, Any]]:
+    """A slanted texture in four frames, one of them off by half a pixel, and a poor answer."""
+    height, width, coc = 36, 48, 9.0
+    planes = np.array([2.6, 0.6, 1.9, 1.2])
+    grain = np.random.default_rng(7).uniform(0.1, 0.9, (3 * height, 3 * width, 3))
+    row, column = np.indices(grain.shape[:2])
+    truth = (0.4 + 1.8 * row / row.max() + 0.6 * column / column.max()).astype(np.float32)
+    stack = render_stack(grain.astype(np.float32), truth, planes.astype(np.float32), coc)
+    pictures = np.rint(np.clip(stack, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)
+    shift = np.array([[1, 0, 0.4], [0, 1, -0.3]])
+    pictures[2] = cv2.warpAffine(pictures[2], shift, grain.shape[1::-1], flags=cv2.INTER_CUBIC)
+    valid = np.ones(grain.shape[:2], bool)
+    valid[:, :9] = False
+    frames = [Frame(pictures[i], float(planes[i]), valid if i == 1 else None) for i in range(4)]
+    focal = FocalStack(tuple(frames), coc)
+    small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_AREA)
+    answer = small + np.float32(0.05) * np.sin(np.arange(width, dtype=np.float32))
+    rungs = list(ladders(focal, small.shape))
+    light = [linear_light(pictures[i], small.shape) for i in (3, 2)]
+    laid, apart = laid_over(*light, small.shape)
+    arrays: Arrays = {f"blur_frame_{i}": picture for i, picture in enumerate(pictures)}
+    arrays |= {
+        "blur_valid": valid.astype(np.uint8),
+        "blur_answer": answer,
+        "blur_laid": laid,
+        "blur_apart": apart,
+        "blur_logs": rungs[1].logs.reshape(-1, width) / np.float32(SAMPLES),
+        "blur_moved": by_relative_blur(answer, focal),
+    }
+    scale = blur_scale(answer, rungs)
+    assert scale is not None
+    return arrays, {"focus": planes.tolist(), "coc": coc, "scale": scale}
+
+
 def timing() -> dict[str, Any]:
     rng = np.random.default_rng(3)
     found = {}
@@ -255,6 +294,7 @@ def vectors() -> tuple[Arrays, dict[str, Any]]:
     plane = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     aligned, motions = alignment()
     placed, placement = placing(picture)
+    blurred, blur = relative_blur()
     arrays: Arrays = {"picture": picture}
     for part in (
         resizing(picture, plane),
@@ -263,11 +303,13 @@ def vectors() -> tuple[Arrays, dict[str, Any]]:
         placed,
         composites(picture),
         upsampling(),
+        blurred,
     ):
         arrays |= part
     record = {
         "alignment": motions,
         "placement": placement,
+        "relative_blur": blur,
         "lens": lens(),
         "storing": storing(),
         "timing": timing(),

@@ -16,6 +16,8 @@ import org.edgedepth.core.FramePacker;
 import org.edgedepth.core.Mask;
 import org.edgedepth.core.ModelAnswer;
 import org.edgedepth.core.ModelSpec;
+import org.edgedepth.core.RelativeBlur;
+import org.edgedepth.core.Motion;
 import org.edgedepth.core.Plane;
 import org.edgedepth.core.Rgb;
 import org.edgedepth.core.StreamingDriver;
@@ -70,17 +72,24 @@ public final class HostRun {
         driver.start(range, fit.cueCoc(job.getDouble("coc_px_per_dioptre")));
         FramePacker packer = new FramePacker(spec);
         List<Double> seconds = new ArrayList<>();
+        List<AlignedFrame> aligned = new ArrayList<>();
         for (int i = 0; i < focus.length; i++) {
             JSONObject frame = frames.getJSONObject(i);
             Mask valid = frame.isNull("valid") ? null : mask(frame.getString("valid"));
             Rgb picture = picture(frame.getString("rgb"));
+            aligned.add(
+                    new AlignedFrame(
+                            picture, valid, focus[i], Motion.REFERENCE, new float[] {1, 1, 1}));
             byte[] packed = packer.add(fit.toCueImage(picture, valid), range.position(focus[i]));
             Files.write(folder.resolve("packed_" + i + ".raw"), packed);
             long start = System.nanoTime();
             driver.add(packed, focus[i]);
             seconds.add((System.nanoTime() - start) * 1e-9);
         }
-        write("aligned", driver.decode().within(fit));
+        ModelAnswer answer = driver.decode().within(fit);
+        write("aligned", answer);
+        double coc = job.getDouble("coc_px_per_dioptre");
+        write("aligned_weighed.f32", RelativeBlur.of(answer.dioptres, aligned, coc));
         System.out.println("step_s " + seconds);
     }
 
@@ -112,7 +121,11 @@ public final class HostRun {
             motion.put("down", frame.motion.similarity.shiftDown());
             motions.put(motion);
         }
-        write("sweep", pipeline.finish().answer);
+        DepthPipeline.Outcome outcome = pipeline.finish();
+        write("sweep", outcome.answer);
+        long start = System.nanoTime();
+        write("sweep_weighed.f32", outcome.weighed().dioptres);
+        System.out.println("weighed_s " + (System.nanoTime() - start) * 1e-9);
         Files.write(
                 folder.resolve("motions.json"), motions.toString().getBytes(StandardCharsets.UTF_8));
     }

@@ -13,6 +13,7 @@ import org.edgedepth.core.ModelAnswer;
 import org.edgedepth.core.ModelSpec;
 import org.edgedepth.core.Optics;
 import org.edgedepth.core.Registration;
+import org.edgedepth.core.RelativeBlur;
 import org.edgedepth.core.Rgb;
 import org.edgedepth.core.SidecarCamera;
 import org.edgedepth.core.StreamingDriver;
@@ -187,6 +188,8 @@ final class DepthPipeline {
         final List<AlignedFrame> rejected;
         final ModelAnswer answer;
         final SweepRange range;
+        /** K in pixels of the frames per dioptre. */
+        final double coc;
         final double alignSeconds;
         final double prepareSeconds;
         /** Steps and decoding of the final answer. */
@@ -197,9 +200,18 @@ final class DepthPipeline {
             rejected = new ArrayList<>(from.rejected);
             this.answer = answer;
             this.range = range;
+            coc = from.lens.cocPxPerDioptre(frames.get(0).rgb.width);
             alignSeconds = from.alignSeconds;
             prepareSeconds = from.prepareSeconds;
             modelSeconds = from.modelSeconds;
+        }
+
+        /** The answer after relative blur, which needs true focus distances. */
+        ModelAnswer weighed() {
+            return new ModelAnswer(
+                    answer.position,
+                    RelativeBlur.of(answer.dioptres, frames, coc),
+                    answer.confidence);
         }
     }
 }

@@ -63,14 +63,21 @@ public final class Filters {
     public static Plane separable(Plane source, float[] across, float[] down) {
         Plane between = new Plane(source.height, source.width);
         int radius = across.length / 2;
+        int[] beyond = mirrored(radius, source.width);
+        float[] padded = new float[source.width + 2 * radius];
         for (int row = 0; row < source.height; row++) {
+            int start = row * source.width;
+            System.arraycopy(source.data, start, padded, radius, source.width);
+            for (int i = 0; i < radius; i++) {
+                padded[i] = source.data[start + beyond[i]];
+                padded[radius + source.width + i] = source.data[start + beyond[radius + i]];
+            }
             for (int column = 0; column < source.width; column++) {
                 float sum = 0;
                 for (int k = 0; k < across.length; k++) {
-                    int x = mirror(column + k - radius, source.width);
-                    sum += across[k] * source.data[row * source.width + x];
+                    sum += across[k] * padded[column + k];
                 }
-                between.data[row * source.width + column] = sum;
+                between.data[start + column] = sum;
             }
         }
         Plane target = new Plane(source.height, source.width);

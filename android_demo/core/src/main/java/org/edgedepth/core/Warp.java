@@ -7,6 +7,7 @@ final class Warp {
     private static final int TABLE_BITS = 5;
     private static final int TABLE_MASK = (1 << TABLE_BITS) - 1;
     private static final int WEIGHT_BITS = 15;
+    private static final float[][] LINES = lines();
     private static final int[][] WEIGHTS = weightTable();
 
     private Warp() {}
@@ -89,6 +90,41 @@ final class Warp {
         return warped;
     }
 
+    /**
+     * A plane by bicubic interpolation (a = -0.75), each pixel from so far right and down, its
+     * border mirrored; in 32 places between two pixels, as OpenCV's remap.
+     */
+    static Plane shifted(Plane frame, Plane right, Plane down) {
+        int height = frame.height;
+        int width = frame.width;
+        Plane shifted = new Plane(height, width);
+        for (int row = 0; row < height; row++) {
+            for (int column = 0; column < width; column++) {
+                int pixel = row * width + column;
+                int x = (int) Math.rint((column + right.data[pixel]) * (TABLE_MASK + 1));
+                int y = (int) Math.rint((row + down.data[pixel]) * (TABLE_MASK + 1));
+                shifted.data[pixel] = between(frame, x, y);
+            }
+        }
+        return shifted;
+    }
+
+    private static float between(Plane frame, int x, int y) {
+        float[] across = LINES[x & TABLE_MASK];
+        float[] along = LINES[y & TABLE_MASK];
+        int left = (x >> TABLE_BITS) - 1;
+        int top = (y >> TABLE_BITS) - 1;
+        float sum = 0;
+        for (int k = 0; k < 4; k++) {
+            int line = Filters.mirror(top + k, frame.height) * frame.width;
+            for (int i = 0; i < 4; i++) {
+                float value = frame.data[line + Filters.mirror(left + i, frame.width)];
+                sum += value * (along[k] * across[i]);
+            }
+        }
+        return sum;
+    }
+
     /** Sixteen pixels within the picture, the first of them at {@code corner}. */
     private static void mix(Rgb frame, int corner, int[] weights, Rgb warped, int target) {
         byte[] data = frame.data;
@@ -143,6 +179,14 @@ final class Warp {
         }
         weights[chosen] += left;
         return weights;
+    }
+
+    private static float[][] lines() {
+        float[][] lines = new float[1 << TABLE_BITS][];
+        for (int place = 0; place < lines.length; place++) {
+            lines[place] = line(place);
+        }
+        return lines;
     }
 
     private static float[] line(int place) {

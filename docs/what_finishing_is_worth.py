@@ -1,6 +1,6 @@
-"""What settling along the picture is worth: a model's answers grown plainly, and settled first.
+"""What relative blur and settling along the picture are worth to an answer.
 
-    python docs/what_settling_is_worth.py edgedepth/pretrained/edgedepth-mobile-int8.tflite rgbd:DIR
+    python docs/what_finishing_is_worth.py MODEL.tflite rgbd:DIR
 
 Prints mean metrics of each protocol, over the development set's scenes or, of a source that makes
 them, over twelve that training never sees. The classical answer stands beside, without and with.
@@ -15,8 +15,10 @@ import cv2
 import numpy as np
 
 from edgedepth import optics
-from edgedepth.capture.inference import run_stack
+from edgedepth.capture.inference import finish, run_stack
 from edgedepth.capture.modelfile import read_model_file
+from edgedepth.capture.refine import upsample
+from edgedepth.capture.relative_blur import by_relative_blur
 from edgedepth.capture.runtimes import Runtime, choose
 from edgedepth.data.sources import open_source
 from edgedepth.evaluate import Answer, Contestant, classical, evaluate, model_file, unsettled
@@ -41,6 +43,35 @@ def plain_model(path: Path) -> Contestant:
     return Contestant(f"{path.stem}, interpolated", predict)
 
 
+def settled_model(path: Path) -> Contestant:
+    """The model's answer, settled without relative blur."""
+    file = read_model_file(path)
+    engine = Runtime(file.path, choose("auto"), 2)
+
+    def predict(stack: FocalStack) -> Answer:
+        raw = run_stack(stack, file, engine)
+        return Answer(*finish(raw, stack.reference.rgb, stack.size, min_confidence=0.0)[:2])
+
+    return Contestant(f"{path.stem}, settled", predict)
+
+
+def weighed_classical() -> Contestant:
+    """The classical answer after relative blur, settled."""
+
+    def predict(stack: FocalStack) -> Answer:
+        answer = unsettled(stack)
+        assert answer.confidence is not None
+        half = (stack.size[1] // 2, stack.size[0] // 2)
+        metres = answer.depth_m.astype(np.float32)
+        dioptres = cv2.resize(1 / metres, half, interpolation=cv2.INTER_AREA)
+        sure = cv2.resize(answer.confidence, half, interpolation=cv2.INTER_AREA)
+        weighed = by_relative_blur(dioptres, stack)
+        grown, _, _ = upsample(weighed, sure, stack.reference.rgb, stack.size)
+        return Answer(1 / grown)
+
+    return Contestant("classical, relative blur", predict)
+
+
 def main() -> None:
     """Score one model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -50,7 +81,9 @@ def main() -> None:
     contestants = [
         Contestant("classical, not settled", unsettled),
         classical(),
+        weighed_classical(),
         plain_model(given.model),
+        settled_model(given.model),
         model_file(given.model),
     ]
     source = open_source(given.source, include=DEV_RGBD)

@@ -1,0 +1,116 @@
+package org.edgedepth.core;
+
+import static org.junit.Assert.assertArrayEquals;
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertSame;
+import static org.junit.Assert.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.json.JSONArray;
+import org.json.JSONException;
+import org.json.JSONObject;
+import org.junit.Test;
+
+/** Relative blur against Python. */
+public class RelativeBlurTest {
+    private static final Plane ANSWER = Golden.array("blur_answer").plane();
+
+    private final JSONObject figures;
+    private final double coc;
+
+    public RelativeBlurTest() throws JSONException {
+        figures = Golden.json("core.json").getJSONObject("relative_blur");
+        coc = figures.getDouble("coc");
+    }
+
+    private List<AlignedFrame> frames(int count) throws JSONException {
+        JSONArray focus = figures.getJSONArray("focus");
+        List<AlignedFrame> frames = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            Rgb rgb = Golden.array("blur_frame_" + i).rgb();
+            Mask valid = i == 1 ? Golden.array("blur_valid").mask() : null;
+            frames.add(
+                    new AlignedFrame(
+                            rgb, valid, focus.getDouble(i), Motion.REFERENCE, new float[] {1, 1, 1}));
+        }
+        return frames;
+    }
+
+    private List<BlurLadder> ladders() throws JSONException {
+        return BlurLadder.of(frames(4), coc, ANSWER.height, ANSWER.width);
+    }
+
+    private static Plane light(AlignedFrame frame) {
+        return BlurLadder.linearLight(frame.rgb, ANSWER.height, ANSWER.width);
+    }
+
+    @Test
+    public void framesAreLaidOverEachOtherAsInPython() throws JSONException {
+        List<AlignedFrame> frames = frames(4);
+        LocalShift shift =
+                LocalShift.between(
+                        light(frames.get(3)), light(frames.get(2)), ANSWER.height, ANSWER.width);
+        Golden.assertClose("laid", Golden.array("blur_laid").plane(), shift.laid, 2e-3);
+        Golden.assertClose("apart", Golden.array("blur_apart").plane(), shift.apart, 2e-3);
+    }
+
+    @Test
+    public void likelihoodsArePythons() throws JSONException {
+        Plane expected = Golden.array("blur_logs").plane();
+        float[][] logs = ladders().get(1).logs;
+        float[] actual = new float[expected.data.length];
+        assertEquals(actual.length, logs.length * ANSWER.data.length);
+        for (int i = 0; i < logs.length; i++) {
+            System.arraycopy(logs[i], 0, actual, i * ANSWER.data.length, ANSWER.data.length);
+        }
+        for (int i = 0; i < actual.length; i++) {
+            actual[i] /= BlurLadder.SAMPLES;
+        }
+        Plane plane = new Plane(expected.height, expected.width, actual);
+        Golden.assertClose("logs", expected, plane, 0.01);
+    }
+
+    @Test
+    public void theScaleOfKIsPythons() throws JSONException {
+        assertEquals(figures.getDouble("scale"), BlurScale.of(ANSWER, ladders()), 0.01);
+    }
+
+    @Test
+    public void theAnswerMovesAsInPython() throws JSONException {
+        Plane moved = RelativeBlur.of(ANSWER, frames(4), coc);
+        Golden.assertClose("moved", Golden.array("blur_moved").plane(), moved, 0.01);
+        double change = 0;
+        for (int i = 0; i < moved.data.length; i++) {
+            change += Math.abs(moved.data[i] - ANSWER.data[i]) / moved.data.length;
+        }
+        assertTrue("the vectors move nothing", change > 0.02);
+    }
+
+    @Test
+    public void twoPlanesDoNotTellTheirK() throws JSONException {
+        assertSame(ANSWER, RelativeBlur.of(ANSWER, frames(2), coc));
+    }
+
+    @Test
+    public void kernelsHaveTheirVariance() {
+        for (double variance : new double[] {0.01, 0.4, 0.41, 3, 20}) {
+            float[] kernel = BlurLadder.diffusion(variance);
+            double total = 0;
+            double found = 0;
+            for (int i = 0; i < kernel.length; i++) {
+                double offset = i - kernel.length / 2;
+                total += kernel[i];
+                found += kernel[i] * offset * offset;
+            }
+            assertEquals(1, total, 1e-6);
+            assertEquals(variance, found, 0.05 * variance);
+        }
+    }
+
+    @Test
+    public void stepsAreThoseOfNumPy() {
+        double[] steps = BlurLadder.gradient(new double[] {0, 1, 4, 5});
+        assertArrayEquals(new double[] {1, 2, 2, 1}, steps, 0);
+    }
+}

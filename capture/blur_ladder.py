@@ -1,0 +1,229 @@
+"""How much blurrier one frame is than its neighbour: hypotheses of depth and their likelihood.
+
+How much blur turns the sharper of two frames into the other tells depth, between their planes and
+beyond them. With blur circles of diameter c = K |D - F|, disks of variance c^2 / 16 along a side,
+the difference of the variances is linear in depth: K^2 (F1 - F0) (D - (F0 + F1) / 2) / 8 for planes
+at F0 and F1 dioptres. So equal steps of diffusion are equal steps in dioptres (Favaro, Osher,
+Soatto and Vese 2008, "Shape from defocus via diffusion"), and every step is a hypothesis. What it
+leaves of the difference, over what noise leaves, is its likelihood, smoothed along the picture's
+edges (cost volumes: Hosni et al. 2013).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgedepth.capture.flow import laid_over
+from edgedepth.guided import GuidedFilter, Plane
+from edgedepth.stack import FocalStack, Frame
+
+FINER = 2
+"""Pixels of the frames to one of the answer, along a side."""
+
+GAMMA = 2.2
+INNER_STEPS, OUTER_STEPS = 10, 16
+"""Hypotheses from the middle between two planes to half a gap past one of them, and to the end
+of the range past the first or the last."""
+
+FARTHEST = 1 / 12
+"""Dioptres of the farthest hypothesis."""
+
+NEAREST = 2.0
+"""The nearest one, as a multiple of the nearest plane's dioptres."""
+
+SAMPLES = 40.0
+"""Independent measurements that a smoothed likelihood is worth."""
+
+FLOOR = 1e-6
+"""Squared difference, of linear light, that no measurement is better than."""
+
+QUIETEST = 0.05
+NOISE_FLOOR = 10.0
+"""Nor better than so many times what remains in the quietest pixels, which is noise: where there
+is nothing else, the difference that blur makes to it is chance."""
+
+SMOOTHING_RADIUS, SMOOTHING_EPSILON = 4, 1e-3
+TOLERANCE_PX = 0.3
+"""Shift between two frames at which what they say counts 1/e."""
+
+UNEXPLAINED_PX2 = 0.05
+"""Standard deviation of a difference in variance that is not defocus: aberrations, sharpening,
+compression and interpolation differ from frame to frame. In squared pixels."""
+
+LEAST_GAP = 1e-3
+"""Dioptres between frames that can be compared."""
+
+SOFT = np.array([0.25, 0.5, 0.25], np.float32)
+"""Smooths all frames: the finest detail is blurred by a pixel's own shape and by sampling."""
+
+NARROW = 0.4
+"""Variance up to which three taps are a kernel."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Two neighbouring planes, and the answers that they speak for.
+
+    Attributes:
+        far, near: focus in dioptres.
+        first, last: nothing was focused farther than ``far``, nearer than ``near``.
+    """
+
+    far: float
+    near: float
+    first: bool
+    last: bool
+
+    @property
+    def width(self) -> float:
+        return self.near - self.far
+
+    @property
+    def middle(self) -> float:
+        """Where both frames are equally blurred, whatever K is."""
+        return (self.near + self.far) / 2
+
+    @property
+    def farthest(self) -> float:
+        """The farthest hypothesis."""
+        return min(FARTHEST, self.far) if self.first else self.far - self.width / 2
+
+    @property
+    def nearest(self) -> float:
+        """The nearest hypothesis."""
+        return NEAREST * self.near if self.last else self.near + self.width / 2
+
+    def speaks_for(self, dioptres: Plane) -> NDArray[np.bool_]:
+        """(h, w) which answers lie between the planes, or beyond the first or the last."""
+        least = self.farthest if self.first else self.far
+        most = self.nearest if self.last else self.near
+        return (dioptres >= least) & (dioptres < most)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What two frames say.
+
+    Attributes:
+        gap: between their planes.
+        places: (n,) hypotheses in dioptres, ascending, if K is what it is said to be.
+        logs: float32 (n, h, w) log likelihood of each.
+        variances: (n,) squared pixels by which the farther frame is blurrier.
+    """
+
+    gap: Gap
+    places: NDArray[np.float64]
+    logs: Plane
+    variances: NDArray[np.float64]
+
+    def scaled(self, scale: float) -> NDArray[np.float64]:
+        """(n,) the places if K squared is ``scale`` times as large."""
+        return self.gap.middle + (self.places - self.gap.middle) / scale
+
+    def tempered(self) -> Plane:
+        """(n, h, w) log likelihood where differences are uncertain by ``UNEXPLAINED_PX2``."""
+        apart = (self.variances[:, None] - self.variances) / UNEXPLAINED_PX2
+        share = np.exp(-np.square(apart) / 2) * np.gradient(self.variances)
+        share = (share / share.sum(axis=1, keepdims=True)).astype(np.float32)
+        top = self.logs.max(axis=0)
+        likelihood = np.exp(self.logs - top).reshape(len(self.places), -1)
+        mixed: Plane = np.log(share @ likelihood + np.float32(1e-30))
+        return mixed.reshape(self.logs.shape)
+
+
+def ladders(stack: FocalStack, size: tuple[int, int]) -> Iterator[Ladder]:
+    """Of each two neighbouring frames, far to near; of frames focused alike the first.
+
+    Args:
+        stack: aligned frames of known focus, and K.
+        size: (h, w) of the answer that covers them.
+    """
+    k = stack.coc_px_per_dioptre * FINER * size[1] / stack.size[1]
+    guide = cv2.cvtColor(stack.reference.rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    small = cv2.resize(guide, size[::-1], interpolation=cv2.INTER_AREA)
+    smooth = GuidedFilter(small, SMOOTHING_RADIUS, SMOOTHING_EPSILON)
+    frames: list[Frame] = []
+    for index in np.argsort(stack.focus_dioptres, kind="stable"):
+        frame = stack.frames[index]
+        if not frames or frame.focus_dioptres - frames[-1].focus_dioptres >= LEAST_GAP:
+            frames.append(frame)
+    for number, (far, near) in enumerate(itertools.pairwise(frames)):
+        ends = number == 0, number == len(frames) - 2
+        gap = Gap(far.focus_dioptres, near.focus_dioptres, *ends)
+        yield _climb(gap, far, near, k, smooth, size)
+
+
+def _climb(
+    gap: Gap, far: Frame, near: Frame, k: float, smooth: GuidedFilter, size: tuple[int, int]
+) -> Ladder:
+    beyond = linear_light(far.rgb, size)
+    before, apart = laid_over(beyond, linear_light(near.rgb, size), size)
+    trust = np.exp(-np.square(apart / np.float32(TOLERANCE_PX)))
+    for frame in (far, near):
+        if frame.valid is not None:
+            known = frame.valid.astype(np.float32)
+            trust = trust * cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)
+    to_far, to_near = (OUTER_STEPS if end else INNER_STEPS for end in (gap.first, gap.last))
+    farther = np.linspace(gap.middle, gap.farthest, to_far + 1)
+    nearer = np.linspace(gap.middle, gap.nearest, to_near + 1)
+    places = np.concatenate([farther[::-1], nearer[1:]])
+    variances = k**2 * gap.width * (places - gap.middle) / 8
+    start = _unlike(beyond, before, size) / np.float32(2)
+    floor = np.float32(max(FLOOR, NOISE_FLOOR * float(np.quantile(start, QUIETEST))))
+    farther_px2, nearer_px2 = np.diff(variances)[[to_far - 1, to_far]]
+    lows = [smooth(said) for said in _steps(beyond, before, farther_px2, to_far, floor, size)]
+    highs = [smooth(said) for said in _steps(before, beyond, nearer_px2, to_near, floor, size)]
+    return Ladder(gap, places, np.stack([*lows[::-1], *highs[1:]]) * trust, variances)
+
+
+def _steps(
+    sharper: Plane,
+    blurrier: Plane,
+    variance: float,
+    count: int,
+    floor: np.float32,
+    size: tuple[int, int],
+) -> Iterator[Plane]:
+    """Log likelihood (h, w) after 0, 1 ... ``count`` steps that blur the sharper frame."""
+    kernel = diffusion(variance)
+    spread = SOFT
+    least = np.square(np.square(SOFT).sum())
+    for step in range(count + 1):
+        if step:
+            sharper = cv2.sepFilter2D(sharper, -1, kernel, kernel)
+            spread = np.convolve(spread, kernel)
+        noise = np.float32(1 + np.square(np.square(spread).sum()) / least)
+        left = _unlike(sharper, blurrier, size) / noise
+        yield np.float32(-SAMPLES / 2) * cv2.log(left + floor)
+
+
+def _unlike(one: Plane, other: Plane, size: tuple[int, int]) -> Plane:
+    """(h, w) mean squared difference."""
+    unlike: Plane = cv2.resize(np.square(one - other), size[::-1], interpolation=cv2.INTER_AREA)
+    return unlike
+
+
+def linear_light(rgb: NDArray[np.uint8], size: tuple[int, int]) -> Plane:
+    """Softened brightness in linear light, ``FINER`` pixels to one of (h, w) ``size`` a side."""
+    table = np.power(np.arange(256, dtype=np.float32) / 255, np.float32(GAMMA))
+    light = cv2.cvtColor(cv2.LUT(rgb, table), cv2.COLOR_RGB2GRAY)
+    height, width = FINER * size[0], FINER * size[1]
+    if light.shape != (height, width):
+        way = cv2.INTER_AREA if light.shape[1] > width else cv2.INTER_LINEAR
+        light = cv2.resize(light, (width, height), interpolation=way)
+    return cv2.sepFilter2D(light, -1, SOFT, SOFT)
+
+
+def diffusion(variance: float) -> NDArray[np.float32]:
+    """A kernel of odd length that sums to 1 and has this variance, in squared pixels."""
+    if variance <= NARROW:
+        return np.array([variance / 2, 1 - variance, variance / 2], np.float32)
+    reach = int(np.ceil(3.5 * np.sqrt(variance)))
+    weights = np.exp(-np.square(np.arange(-reach, reach + 1)) / (2 * variance))
+    return (weights / weights.sum()).astype(np.float32)

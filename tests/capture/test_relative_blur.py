@@ -1,0 +1,191 @@
+"""Relative blur: depth from how much blurrier one frame is than its neighbour."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edgedepth.capture.blur_ladder import Gap, diffusion, ladders
+from edgedepth.capture.blur_scale import blur_scale
+from edgedepth.capture.flow import laid_over
+from edgedepth.capture.inference import Depth, weighed
+from edgedepth.capture.relative_blur import by_relative_blur
+from edgedepth.data.renderer import render_stack
+from edgedepth.models.presets import preset_spec
+from edgedepth.stack import FocalStack, Frame
+
+SIZE = (90, 120)
+PLANES = (0.4, 0.8, 1.3, 1.9, 2.6)
+K = 5.0
+"""Blur of three pixels from one plane to the next."""
+
+
+def truth() -> NDArray[np.float32]:
+    """(180, 240) dioptres: a third beyond the planes, a third between them, a third before."""
+    rows = 2 * SIZE[0]
+    heights = np.interp(np.arange(rows), [0, rows / 3, 2 * rows / 3, rows], [0.2, 0.4, 2.6, 3.2])
+    return np.repeat(heights[:, None], 2 * SIZE[1], axis=1).astype(np.float32)
+
+
+def answer(dioptres: NDArray[np.float32]) -> NDArray[np.float32]:
+    small: NDArray[np.float32] = cv2.resize(dioptres, SIZE[::-1], interpolation=cv2.INTER_AREA)
+    return small
+
+
+def photographed(
+    planes: tuple[float, ...] = PLANES, contrast: float = 0.4, noise: float = 0.003
+) -> FocalStack:
+    rng = np.random.default_rng(3)
+    size = 2 * SIZE[1], 2 * SIZE[0]
+    grain = np.zeros(size[::-1], np.float32)
+    for finer in (2, 4, 8):
+        coarse = rng.uniform(-1, 1, (size[1] // finer, size[0] // finer)).astype(np.float32)
+        grain += cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC) / 3
+    light = np.clip(0.5 + contrast * grain[..., None], 0.02, 0.98)
+    stack = render_stack(
+        np.repeat(light, 3, axis=2), truth(), np.array(planes, np.float32), np.float32(K)
+    )
+    pictures = np.clip(stack, 0, 1) ** np.float32(1 / 2.2)
+    pictures = pictures + rng.normal(0, noise, pictures.shape)
+    rgb = np.rint(np.clip(pictures, 0, 1) * 255).astype(np.uint8)
+    return FocalStack(tuple(Frame(r, f) for r, f in zip(rgb, planes, strict=True)), K)
+
+
+def poor_answer() -> NDArray[np.float32]:
+    """Off by up to 0.1 dioptres, as a whole and from place to place."""
+    waves = np.sin(np.arange(SIZE[1], dtype=np.float32) / 9)
+    return answer(truth()) + np.float32(0.06) * waves + np.float32(0.04)
+
+
+def error(dioptres: NDArray[np.float32]) -> float:
+    """Mean of what lies beyond the nearest plane, borders aside."""
+    inside = answer(truth()) < PLANES[-1]
+    inside[:4] = inside[:, :4] = inside[:, -4:] = False
+    return float(np.abs(dioptres - answer(truth()))[inside].mean())
+
+
+def test_depth_moves_to_where_blur_says_that_it_is() -> None:
+    before = poor_answer()
+    assert error(by_relative_blur(before, photographed())) < 0.7 * error(before)
+
+
+def test_what_a_model_draws_to_the_farthest_plane_goes_back_beyond_it() -> None:
+    exact = answer(truth())
+    before = np.maximum(exact, np.float32(PLANES[0] - 0.01))
+    off = np.abs(by_relative_blur(before, photographed()) - exact)
+    out = exact < PLANES[0] - 0.05
+    assert off[out].mean() < 0.8 * np.abs(before - exact)[out].mean()
+
+
+@pytest.mark.parametrize("wrong", [0.75, 1.0, 1.35])
+def test_k_comes_from_the_frames_where_the_cameras_figures_are_off(wrong: float) -> None:
+    stack = photographed()
+    told = FocalStack(stack.frames, K * wrong)
+    before = poor_answer()
+    own = blur_scale(before, list(ladders(stack, SIZE)))
+    scale = blur_scale(before, list(ladders(told, SIZE)))
+    assert own is not None
+    assert scale is not None
+    assert scale * wrong**2 == pytest.approx(own, rel=0.15)
+    assert error(by_relative_blur(before, told)) < 0.7 * error(before)
+
+
+def test_frames_that_lie_a_pixel_apart_are_laid_over_each_other() -> None:
+    frames = list(photographed().frames)
+    for i in (1, 3):
+        frames[i] = Frame(np.roll(frames[i].rgb, 1, axis=1), frames[i].focus_dioptres)
+    before = poor_answer()
+    assert error(by_relative_blur(before, FocalStack(tuple(frames), K))) < 0.8 * error(before)
+
+
+@pytest.mark.parametrize("noise", [0.001, 0.003, 0.02])
+def test_a_bare_wall_says_nothing(noise: float) -> None:
+    before = poor_answer()
+    moved = by_relative_blur(before, photographed(contrast=0, noise=noise))
+    np.testing.assert_array_equal(moved, before)
+
+
+@pytest.mark.parametrize("planes", [(0.8,), (0.8, 1.9), (0.8, 0.8, 1.9, 1.9)])
+def test_fewer_than_three_planes_leave_the_answer_as_it_is(planes: tuple[float, ...]) -> None:
+    before = poor_answer()
+    np.testing.assert_array_equal(by_relative_blur(before, photographed(planes)), before)
+
+
+def test_frames_in_any_order_and_one_twice_say_the_same() -> None:
+    stack = photographed()
+    before = poor_answer()
+    first, *rest = stack.frames
+    other = FocalStack((first, *rest[::-1], rest[2]), K)
+    expected = by_relative_blur(before, stack)
+    np.testing.assert_allclose(by_relative_blur(before, other), expected, atol=1e-5)
+
+
+def test_where_a_frame_has_no_picture_the_answer_stays() -> None:
+    stack = photographed()
+    valid = np.ones(stack.size, bool)
+    valid[:, : stack.size[1] // 2] = False
+    blind = FocalStack(tuple(Frame(f.rgb, f.focus_dioptres, valid) for f in stack.frames), K)
+    before = poor_answer()
+    change = np.abs(by_relative_blur(before, blind) - before)
+    assert change[:, : SIZE[1] // 2 - 4].mean() < 0.3 * change[:, SIZE[1] // 2 + 4 :].mean()
+
+
+def test_answers_out_of_reach_stay_as_they_are() -> None:
+    before = poor_answer()
+    before[0], before[-1] = 0.0, 7.0
+    moved = by_relative_blur(before, photographed())
+    assert np.isfinite(moved).all()
+    assert (moved[0] == 0).all()
+    assert (moved[-1] == 7).all()
+
+
+def test_a_sweep_that_ends_at_infinity_is_weighed() -> None:
+    stack = photographed((0.0, 0.6, 1.2, 1.8))
+    moved = by_relative_blur(poor_answer(), stack)
+    assert np.isfinite(moved).all()
+    assert (moved >= 0).all()
+
+
+def test_a_model_of_fixed_range_keeps_its_answer() -> None:
+    raw = Depth(poor_answer(), None, "none", "infer")
+    assert weighed(raw, photographed(), preset_spec("paper", 240, 320)) is raw
+    assert (
+        weighed(raw, photographed(), preset_spec("mobile", 240, 320)).dioptres is not raw.dioptres
+    )
+
+
+@given(st.floats(1e-4, 60))
+def test_a_kernel_has_the_variance_that_it_is_asked_for(variance: float) -> None:
+    kernel = diffusion(variance).astype(np.float64)
+    places = np.arange(len(kernel)) - len(kernel) // 2
+    assert kernel.sum() == pytest.approx(1, abs=1e-5)
+    assert (kernel * places**2).sum() == pytest.approx(variance, rel=0.03)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.floats(-1.2, 1.2), st.floats(-1.2, 1.2))
+def test_a_shift_is_found_and_taken_away(right: float, down: float) -> None:
+    rng = np.random.default_rng(1)
+    still = cv2.GaussianBlur(rng.uniform(0, 1, (120, 160)).astype(np.float32), (0, 0), 1.5)
+    matrix = np.array([[1, 0, right], [0, 1, down]])
+    moved = cv2.warpAffine(
+        still, matrix, (160, 120), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+    laid, apart = laid_over(still, moved, SIZE)
+    assert np.median(apart) < 0.25
+    inside = slice(8, -8), slice(8, -8)
+    far = np.hypot(right, down) > 0.3
+    if far:
+        assert np.abs(laid - still)[inside].mean() < 0.5 * np.abs(moved - still)[inside].mean()
+
+
+def test_equally_blurred_lies_in_the_middle_whatever_k_is() -> None:
+    (ladder, *_) = ladders(photographed(), SIZE)
+    assert ladder.gap == Gap(0.4, 0.8, first=True, last=False)
+    for scale in (0.5, 1.0, 2.0):
+        assert ladder.scaled(scale) == pytest.approx(0.6 + (ladder.places - 0.6) / scale)
+    assert ladder.variances[ladder.places == pytest.approx(0.6)] == pytest.approx(0)
