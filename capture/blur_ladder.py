@@ -48,6 +48,10 @@ NOISE_FLOOR = 10.0
 """Nor better than so many times what remains in the quietest pixels, which is noise: where there
 is nothing else, the difference that blur makes to it is chance."""
 
+WINDOW = 3
+"""Side of the box in which differences are averaged before their logarithm is taken, in pixels of
+the answer: single ones are as likely as not to favour any step."""
+
 SMOOTHING_RADIUS, SMOOTHING_EPSILON = 4, 1e-3
 TOLERANCE_PX = 0.3
 """Shift between two frames at which what they say counts 1/e."""
@@ -205,8 +209,9 @@ def _steps(
 
 def _unlike(one: Plane, other: Plane, size: tuple[int, int]) -> Plane:
     """(h, w) mean squared difference."""
-    unlike: Plane = cv2.resize(np.square(one - other), size[::-1], interpolation=cv2.INTER_AREA)
-    return unlike
+    unlike = cv2.resize(np.square(one - other), size[::-1], interpolation=cv2.INTER_AREA)
+    mean: Plane = cv2.blur(unlike, (WINDOW, WINDOW))
+    return mean
 
 
 def linear_light(rgb: NDArray[np.uint8], size: tuple[int, int]) -> Plane:

@@ -4,6 +4,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /**
  * How much blurrier one frame is than its neighbour, hypotheses of depth and their likelihood:
@@ -20,12 +25,14 @@ final class BlurLadder {
     private static final double FLOOR = 1e-6;
     private static final double QUIETEST = 0.05;
     private static final double NOISE_FLOOR = 10;
+    private static final int WINDOW = 3;
     private static final int SMOOTHING_RADIUS = 4;
     private static final float TOLERANCE_PX = 0.3f;
     private static final double UNEXPLAINED_PX2 = 0.05;
     private static final double LEAST_GAP = 1e-3;
     private static final float[] SOFT = {0.25f, 0.5f, 0.25f};
     private static final double NARROW = 0.4;
+    private static final int MOST_THREADS = 4;
 
     /** Focus of the two planes in dioptres. */
     final double far;
@@ -134,17 +141,35 @@ final class BlurLadder {
         Plane guide = Resize.area(reference.gray(), height, width);
         GuidedFilter smooth = new GuidedFilter(guide, SMOOTHING_RADIUS);
         List<AlignedFrame> order = distinct(frames);
-        List<BlurLadder> found = new ArrayList<>();
+        List<Callable<BlurLadder>> climbs = new ArrayList<>();
         for (int i = 0; i + 1 < order.size(); i++) {
             AlignedFrame far = order.get(i);
             AlignedFrame near = order.get(i + 1);
             boolean last = i == order.size() - 2;
             BlurLadder ladder =
                     new BlurLadder(far.focusDioptres, near.focusDioptres, i == 0, last, k);
-            ladder.climb(far, near, smooth, height, width);
-            found.add(ladder);
+            climbs.add(() -> ladder.climb(far, near, smooth, height, width));
         }
-        return found;
+        return sideBySide(climbs);
+    }
+
+    private static List<BlurLadder> sideBySide(List<Callable<BlurLadder>> climbs) {
+        int cores = Runtime.getRuntime().availableProcessors();
+        ExecutorService pool = Executors.newFixedThreadPool(Math.min(MOST_THREADS, cores));
+        try {
+            List<BlurLadder> found = new ArrayList<>();
+            for (Future<BlurLadder> climb : pool.invokeAll(climbs)) {
+                found.add(climb.get());
+            }
+            return found;
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(stopped);
+        } catch (ExecutionException failed) {
+            throw new IllegalStateException(failed.getCause());
+        } finally {
+            pool.shutdown();
+        }
     }
 
     private static List<AlignedFrame> distinct(List<AlignedFrame> frames) {
@@ -161,7 +186,7 @@ final class BlurLadder {
         return distinct;
     }
 
-    private void climb(
+    private BlurLadder climb(
             AlignedFrame far, AlignedFrame near, GuidedFilter smooth, int height, int width) {
         Plane beyond = linearLight(far.rgb, height, width);
         LocalShift shift =
@@ -188,6 +213,7 @@ final class BlurLadder {
                 log[i] *= trust[i];
             }
         }
+        return this;
     }
 
     /** What no measurement is better than: more than what is left in the quietest pixels. */
@@ -229,7 +255,7 @@ final class BlurLadder {
             float unlike = one.data[i] - other.data[i];
             squares.data[i] = unlike * unlike;
         }
-        return Resize.area(squares, height, width);
+        return Filters.boxMean(Resize.area(squares, height, width), WINDOW);
     }
 
     private static float squares(float[] kernel) {
