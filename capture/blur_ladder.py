@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -130,23 +131,27 @@ class Ladder:
         """(n,) the places if K squared is ``scale`` times as large."""
         return self.gap.middle + (self.places - self.gap.middle) / scale
 
-    def tempered(self) -> Plane:
-        """(n, h, w) log likelihood where differences are uncertain by ``UNEXPLAINED_PX2``."""
+    def tempered(self, here: NDArray[np.bool_]) -> Plane:
+        """(n, pixels) log likelihood where differences are uncertain by ``UNEXPLAINED_PX2``.
+
+        Args:
+            here: (h, w) the pixels.
+        """
         apart = (self.variances[:, None] - self.variances) / UNEXPLAINED_PX2
         share = np.exp(-np.square(apart) / 2) * np.gradient(self.variances)
         share = (share / share.sum(axis=1, keepdims=True)).astype(np.float32)
-        top = self.logs.max(axis=0)
-        likelihood = np.exp(self.logs - top).reshape(len(self.places), -1)
-        mixed: Plane = np.log(share @ likelihood + np.float32(1e-30))
-        return mixed.reshape(self.logs.shape)
+        logs = self.logs[:, here]
+        mixed: Plane = np.log(share @ np.exp(logs - logs.max(axis=0)) + np.float32(1e-30))
+        return mixed
 
 
-def ladders(stack: FocalStack, size: tuple[int, int]) -> Iterator[Ladder]:
+def ladders(stack: FocalStack, size: tuple[int, int], threads: int = 2) -> list[Ladder]:
     """Of each two neighbouring frames, far to near; of frames focused alike the first.
 
     Args:
         stack: aligned frames of known focus, and K.
         size: (h, w) of the answer that covers them.
+        threads: pairs of frames that are compared at a time.
     """
     k = stack.coc_px_per_dioptre * FINER * size[1] / stack.size[1]
     guide = cv2.cvtColor(stack.reference.rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
@@ -157,10 +162,17 @@ def ladders(stack: FocalStack, size: tuple[int, int]) -> Iterator[Ladder]:
         frame = stack.frames[index]
         if not frames or frame.focus_dioptres - frames[-1].focus_dioptres >= LEAST_GAP:
             frames.append(frame)
-    for number, (far, near) in enumerate(itertools.pairwise(frames)):
-        ends = number == 0, number == len(frames) - 2
-        gap = Gap(far.focus_dioptres, near.focus_dioptres, *ends)
-        yield _climb(gap, far, near, k, smooth, size)
+    pairs = list(itertools.pairwise(frames))
+    gaps = [
+        Gap(far.focus_dioptres, near.focus_dioptres, number == 0, number == len(pairs) - 1)
+        for number, (far, near) in enumerate(pairs)
+    ]
+
+    def climb(gap: Gap, pair: tuple[Frame, Frame]) -> Ladder:
+        return _climb(gap, pair[0], pair[1], k, smooth, size)
+
+    with ThreadPoolExecutor(threads) as side_by_side:
+        return list(side_by_side.map(climb, gaps, pairs))
 
 
 def _climb(

@@ -144,7 +144,7 @@ def infer_depth(
     with _timed(seconds, "all in focus"):
         sharp = all_in_focus(registered.stack)
     with _timed(seconds, "relative blur"):
-        answer = raw if ordering is not None else weighed(raw, registered.stack, file.spec)
+        answer = raw if ordering is not None else weighed(raw, registered.stack, file.spec, threads)
     with _timed(seconds, "upsample"):
         out_size = output_size(sweep.size_px) if size is None else size
         guide = guide_picture(sweep, registered.stack, out_size)
@@ -318,7 +318,7 @@ def guide_picture(sweep: Sweep, stack: FocalStack, size: tuple[int, int]) -> NDA
     return decode(sweep.frames[0].image, reduction_for(sweep.size_px, max(size)))
 
 
-def weighed(raw: Depth, stack: FocalStack, spec: ModelSpec) -> Depth:
+def weighed(raw: Depth, stack: FocalStack, spec: ModelSpec, threads: int = 2) -> Depth:
     """The answer after relative blur; that of a model of fixed range, the paper's, as it is.
 
     Args:
@@ -326,7 +326,7 @@ def weighed(raw: Depth, stack: FocalStack, spec: ModelSpec) -> Depth:
     """
     if spec.output != "sweep":
         return raw
-    return replace(raw, dioptres=by_relative_blur(raw.dioptres, stack))
+    return replace(raw, dioptres=by_relative_blur(raw.dioptres, stack, threads))
 
 
 def finish(

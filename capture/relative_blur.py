@@ -29,7 +29,7 @@ FAR_OFF = 1.4
 """K squared, from here on, that hypotheses placed for the camera's figures do not fit."""
 
 
-def by_relative_blur(dioptres: Plane, stack: FocalStack) -> Plane:
+def by_relative_blur(dioptres: Plane, stack: FocalStack, threads: int = 2) -> Plane:
     """A model's answer, moved to where the frames' relative blur says that depth is.
 
     It stays as it is with fewer than three planes, where no K explains the frames' blur, and where
@@ -38,18 +38,20 @@ def by_relative_blur(dioptres: Plane, stack: FocalStack) -> Plane:
     Args:
         dioptres: (h, w) answer that covers the frames.
         stack: aligned frames of known focus, and K.
+        threads: CPU threads.
 
     Returns:
         float32 (h, w) dioptres.
     """
     height, width = dioptres.shape
-    found = list(ladders(stack, (height, width)))
+    found = ladders(stack, (height, width), threads)
     scale = blur_scale(dioptres, found)
     if scale is None:
         return dioptres
     if abs(np.log(scale)) > np.log(FAR_OFF):
         k = stack.coc_px_per_dioptre * float(np.sqrt(scale))
-        found, scale = list(ladders(replace(stack, coc_px_per_dioptre=k), (height, width))), 1.0
+        found = ladders(replace(stack, coc_px_per_dioptre=k), (height, width), threads)
+        scale = 1.0
     moved = dioptres.copy()
     for ladder in found:
         here = ladder.gap.speaks_for(dioptres)
@@ -66,7 +68,7 @@ def _posterior(
     at = places.astype(np.float32)[:, None]
     share = np.gradient(places).astype(np.float32)[:, None]
     prior = np.square((at - answers) / _spread(answers, ladder.gap)) / 2
-    logs = ladder.tempered()[:, here] - prior
+    logs = ladder.tempered(here) - prior
     weights = np.exp(logs - logs.max(axis=0)) * share
     mean: NDArray[np.float32] = (weights * at).sum(axis=0) / weights.sum(axis=0)
     return mean

@@ -86,8 +86,8 @@ def test_k_comes_from_the_frames_where_the_cameras_figures_are_off(wrong: float)
     stack = photographed()
     told = FocalStack(stack.frames, K * wrong)
     before = poor_answer()
-    own = blur_scale(before, list(ladders(stack, SIZE)))
-    scale = blur_scale(before, list(ladders(told, SIZE)))
+    own = blur_scale(before, ladders(stack, SIZE))
+    scale = blur_scale(before, ladders(told, SIZE))
     assert own is not None
     assert scale is not None
     assert scale * wrong**2 == pytest.approx(own, rel=0.15)

@@ -217,7 +217,7 @@ def relative_blur() -> tuple[Arrays, dict[str, Any]]:
     focal = FocalStack(tuple(frames), coc)
     small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_AREA)
     answer = small + np.float32(0.05) * np.sin(np.arange(width, dtype=np.float32))
-    rungs = list(ladders(focal, small.shape))
+    rungs = ladders(focal, small.shape)
     light = [linear_light(pictures[i], small.shape) for i in (3, 2)]
     laid, apart = laid_over(*light, small.shape)
     arrays: Arrays = {f"blur_frame_{i}": picture for i, picture in enumerate(pictures)}
