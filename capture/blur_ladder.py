@@ -168,20 +168,23 @@ def ladders(stack: FocalStack, size: tuple[int, int], threads: int = 2) -> list[
         for number, (far, near) in enumerate(pairs)
     ]
 
-    def climb(gap: Gap, pair: tuple[Frame, Frame]) -> Ladder:
-        return _climb(gap, pair[0], pair[1], k, smooth, size)
-
     with ThreadPoolExecutor(threads) as side_by_side:
-        return list(side_by_side.map(climb, gaps, pairs))
+        lights = list(side_by_side.map(lambda frame: linear_light(frame.rgb, size), frames))
+
+        def climb(gap: Gap, pair: tuple[Frame, Frame], far: Plane, near: Plane) -> Ladder:
+            return _climb(gap, pair, far, near, k, smooth)
+
+        return list(side_by_side.map(climb, gaps, pairs, lights, lights[1:]))
 
 
 def _climb(
-    gap: Gap, far: Frame, near: Frame, k: float, smooth: GuidedFilter, size: tuple[int, int]
+    gap: Gap, pair: tuple[Frame, Frame], beyond: Plane, near: Plane, k: float, smooth: GuidedFilter
 ) -> Ladder:
-    beyond = linear_light(far.rgb, size)
-    before, apart = laid_over(beyond, linear_light(near.rgb, size), size)
+    height, width = smooth.guide.shape
+    size = height, width
+    before, apart = laid_over(beyond, near, size)
     trust = np.exp(-np.square(apart / np.float32(TOLERANCE_PX)))
-    for frame in (far, near):
+    for frame in pair:
         if frame.valid is not None:
             known = frame.valid.astype(np.float32)
             trust = trust * cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)

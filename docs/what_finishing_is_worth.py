@@ -17,7 +17,6 @@ import numpy as np
 from edgedepth import optics
 from edgedepth.capture.inference import finish, run_stack
 from edgedepth.capture.modelfile import read_model_file
-from edgedepth.capture.refine import upsample
 from edgedepth.capture.relative_blur import by_relative_blur
 from edgedepth.capture.runtimes import Runtime, choose
 from edgedepth.data.sources import open_source
@@ -55,23 +54,6 @@ def settled_model(path: Path) -> Contestant:
     return Contestant(f"{path.stem}, settled", predict)
 
 
-def weighed_classical() -> Contestant:
-    """The classical answer after relative blur, settled."""
-
-    def predict(stack: FocalStack) -> Answer:
-        answer = unsettled(stack)
-        assert answer.confidence is not None
-        half = (stack.size[1] // 2, stack.size[0] // 2)
-        metres = answer.depth_m.astype(np.float32)
-        dioptres = cv2.resize(1 / metres, half, interpolation=cv2.INTER_AREA)
-        sure = cv2.resize(answer.confidence, half, interpolation=cv2.INTER_AREA)
-        weighed = by_relative_blur(dioptres, stack)
-        grown, _, _ = upsample(weighed, sure, stack.reference.rgb, stack.size)
-        return Answer(1 / grown)
-
-    return Contestant("classical, relative blur", predict)
-
-
 def main() -> None:
     """Score one model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -81,7 +63,7 @@ def main() -> None:
     contestants = [
         Contestant("classical, not settled", unsettled),
         classical(),
-        weighed_classical(),
+        classical("classical, relative blur", by_relative_blur),
         plain_model(given.model),
         settled_model(given.model),
         model_file(given.model),

@@ -16,6 +16,7 @@ from edgedepth.capture.inference import Depth, finish, prepare, run_stack, weigh
 from edgedepth.capture.modelfile import read_model_file
 from edgedepth.capture.refine import upsample
 from edgedepth.capture.runtimes import Runtime, choose
+from edgedepth.guided import Plane
 from edgedepth.metrics import depth_metrics, mean_metrics
 from edgedepth.preprocess import MAX_METRES, depth_from_output
 from edgedepth.protocols import Case, thinned
@@ -56,8 +57,14 @@ def unsettled(stack: FocalStack) -> Answer:
     return Answer(*baselines.depth_from_focus(frames, stack.focus_dioptres))
 
 
-def classical() -> Contestant:
-    """Depth from focus without learning, settled along the picture as models' answers are."""
+def classical(
+    name: str = CLASSICAL, weigh: Callable[[Plane, FocalStack], Plane] = lambda plane, _: plane
+) -> Contestant:
+    """Depth from focus without learning, settled along the picture as models' answers are.
+
+    Args:
+        weigh: what is done to its dioptres before they settle; nothing by itself.
+    """
 
     def predict(stack: FocalStack) -> Answer:
         answer = unsettled(stack)
@@ -70,10 +77,10 @@ def classical() -> Contestant:
                 answer.confidence,
             )
         )
-        settled, _, _ = upsample(dioptres, sure, stack.reference.rgb, stack.size)
+        settled, _, _ = upsample(weigh(dioptres, stack), sure, stack.reference.rgb, stack.size)
         return Answer(optics.dioptres_to_metres(settled).astype(np.float32), answer.confidence)
 
-    return Contestant(CLASSICAL, predict)
+    return Contestant(name, predict)
 
 
 def model_file(

@@ -141,6 +141,10 @@ final class BlurLadder {
         Plane guide = Resize.area(reference.gray(), height, width);
         GuidedFilter smooth = new GuidedFilter(guide, SMOOTHING_RADIUS);
         List<AlignedFrame> order = distinct(frames);
+        List<Plane> lights = new ArrayList<>();
+        for (AlignedFrame frame : order) {
+            lights.add(linearLight(frame.rgb, height, width));
+        }
         List<Callable<BlurLadder>> climbs = new ArrayList<>();
         for (int i = 0; i + 1 < order.size(); i++) {
             AlignedFrame far = order.get(i);
@@ -148,7 +152,10 @@ final class BlurLadder {
             boolean last = i == order.size() - 2;
             BlurLadder ladder =
                     new BlurLadder(far.focusDioptres, near.focusDioptres, i == 0, last, k);
-            climbs.add(() -> ladder.climb(far, near, smooth, height, width));
+            Mask[] valid = {far.valid, near.valid};
+            Plane beyond = lights.get(i);
+            Plane before = lights.get(i + 1);
+            climbs.add(() -> ladder.climb(beyond, before, valid, smooth, height, width));
         }
         return sideBySide(climbs);
     }
@@ -187,18 +194,16 @@ final class BlurLadder {
     }
 
     private BlurLadder climb(
-            AlignedFrame far, AlignedFrame near, GuidedFilter smooth, int height, int width) {
-        Plane beyond = linearLight(far.rgb, height, width);
-        LocalShift shift =
-                LocalShift.between(beyond, linearLight(near.rgb, height, width), height, width);
+            Plane beyond, Plane before, Mask[] masks, GuidedFilter smooth, int height, int width) {
+        LocalShift shift = LocalShift.between(beyond, before, height, width);
         float[] trust = new float[height * width];
         for (int i = 0; i < trust.length; i++) {
             float apart = shift.apart.data[i] / TOLERANCE_PX;
             trust[i] = (float) Math.exp(-(apart * apart));
         }
-        for (AlignedFrame frame : new AlignedFrame[] {far, near}) {
-            if (frame.valid != null) {
-                Plane known = Resize.area(frame.valid.toPlane(), height, width);
+        for (Mask valid : masks) {
+            if (valid != null) {
+                Plane known = Resize.area(valid.toPlane(), height, width);
                 for (int i = 0; i < trust.length; i++) {
                     trust[i] *= known.data[i];
                 }
