@@ -12,7 +12,7 @@ edges (cost volumes: Hosni et al. 2013).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ FINER = 2
 """Pixels of the frames to one of the answer, along a side."""
 
 GAMMA = 2.2
-INNER_STEPS, OUTER_STEPS = 10, 16
+INNER_STEPS, OUTER_STEPS = 12, 20
 """Hypotheses from the middle between two planes to half a gap past one of them, and to the end
 of the range past the first or the last."""
 
@@ -38,7 +38,7 @@ FARTHEST = 1 / 12
 NEAREST = 2.0
 """The nearest one, as a multiple of the nearest plane's dioptres."""
 
-SAMPLES = 40.0
+SAMPLES = 60.0
 """Independent measurements that a smoothed likelihood is worth."""
 
 FLOOR = 1e-6
@@ -53,11 +53,11 @@ WINDOW = 3
 """Side of the box in which differences are averaged before their logarithm is taken, in pixels of
 the answer: single ones are as likely as not to favour any step."""
 
-SMOOTHING_RADIUS, SMOOTHING_EPSILON = 4, 1e-3
+SMOOTHING_RADIUS, SMOOTHING_EPSILON = 3, 1e-3
 TOLERANCE_PX = 0.3
 """Shift between two frames at which what they say counts 1/e."""
 
-UNEXPLAINED_PX2 = 0.05
+UNEXPLAINED_PX2 = 0.02
 """Standard deviation of a difference in variance that is not defocus: aberrations, sharpening,
 compression and interpolation differ from frame to frame. In squared pixels."""
 
@@ -145,15 +145,66 @@ class Ladder:
         return mixed
 
 
-def ladders(stack: FocalStack, size: tuple[int, int], threads: int = 2) -> list[Ladder]:
-    """Of each two neighbouring frames, far to near; of frames focused alike the first.
+@dataclass(frozen=True)
+class Pair:
+    """Two neighbouring frames in linear light, laid over each other: the same whatever K is.
+
+    Attributes:
+        gap: between their planes.
+        beyond, before: the farther and the nearer frame, ``FINER`` pixels to one of the answer.
+        trust: float32 (h, w) what they are to count, 1 at most.
+        floor: squared difference that no measurement is better than.
+        smooth: along the picture's edges.
+    """
+
+    gap: Gap
+    beyond: Plane
+    before: Plane
+    trust: Plane
+    floor: np.float32
+    smooth: GuidedFilter
+
+    def climb(self, k: float) -> Ladder:
+        """Blur one frame step by step until it is the other, and the other way.
+
+        Args:
+            k: pixels of the answer per dioptre.
+        """
+        gap = self.gap
+        to_far, to_near = (OUTER_STEPS if end else INNER_STEPS for end in (gap.first, gap.last))
+        farther = np.linspace(gap.middle, gap.farthest, to_far + 1)
+        nearer = np.linspace(gap.middle, gap.nearest, to_near + 1)
+        places = np.concatenate([farther[::-1], nearer[1:]])
+        variances = (FINER * k) ** 2 * gap.width * (places - gap.middle) / 8
+        farther_px2, nearer_px2 = np.diff(variances)[[to_far - 1, to_far]]
+        lows = list(self._steps(self.beyond, self.before, farther_px2, to_far))
+        highs = list(self._steps(self.before, self.beyond, nearer_px2, to_near))
+        return Ladder(gap, places, np.stack([*lows[::-1], *highs[1:]]) * self.trust, variances)
+
+    def _steps(
+        self, sharper: Plane, blurrier: Plane, variance: float, count: int
+    ) -> Iterator[Plane]:
+        """Log likelihood (h, w) after 0, 1 ... ``count`` steps that blur the sharper frame."""
+        kernel = diffusion(variance)
+        spread = SOFT
+        least = np.square(np.square(SOFT).sum())
+        for step in range(count + 1):
+            if step:
+                sharper = cv2.sepFilter2D(sharper, -1, kernel, kernel)
+                spread = np.convolve(spread, kernel)
+            noise = np.float32(1 + np.square(np.square(spread).sum()) / least)
+            left = unlike(sharper, blurrier) / noise
+            yield self.smooth(np.float32(-SAMPLES / 2) * cv2.log(left + self.floor))
+
+
+def pairs(stack: FocalStack, size: tuple[int, int], threads: int = 2) -> list[Pair]:
+    """Each two neighbouring frames, far to near; of frames focused alike the first.
 
     Args:
-        stack: aligned frames of known focus, and K.
+        stack: aligned frames of known focus.
         size: (h, w) of the answer that covers them.
-        threads: pairs of frames that are compared at a time.
+        threads: of them that are laid over each other at a time.
     """
-    k = stack.coc_px_per_dioptre * FINER * size[1] / stack.size[1]
     guide = cv2.cvtColor(stack.reference.rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     small = cv2.resize(guide, size[::-1], interpolation=cv2.INTER_AREA)
     smooth = GuidedFilter(small, SMOOTHING_RADIUS, SMOOTHING_EPSILON)
@@ -162,70 +213,41 @@ def ladders(stack: FocalStack, size: tuple[int, int], threads: int = 2) -> list[
         frame = stack.frames[index]
         if not frames or frame.focus_dioptres - frames[-1].focus_dioptres >= LEAST_GAP:
             frames.append(frame)
-    pairs = list(itertools.pairwise(frames))
     gaps = [
-        Gap(far.focus_dioptres, near.focus_dioptres, number == 0, number == len(pairs) - 1)
-        for number, (far, near) in enumerate(pairs)
+        Gap(far.focus_dioptres, near.focus_dioptres, number == 0, number == len(frames) - 2)
+        for number, (far, near) in enumerate(itertools.pairwise(frames))
     ]
 
     with ThreadPoolExecutor(threads) as side_by_side:
         lights = list(side_by_side.map(lambda frame: linear_light(frame.rgb, size), frames))
 
-        def climb(gap: Gap, pair: tuple[Frame, Frame], far: Plane, near: Plane) -> Ladder:
-            return _climb(gap, pair, far, near, k, smooth)
+        def over(gap: Gap, far: int) -> Pair:
+            beyond = lights[far]
+            before, apart = laid_over(beyond, lights[far + 1], size)
+            trust = np.exp(-np.square(apart / np.float32(TOLERANCE_PX)))
+            for frame in frames[far : far + 2]:
+                if frame.valid is not None:
+                    known = frame.valid.astype(np.float32)
+                    trust = trust * cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)
+            quietest = float(np.quantile(unlike(beyond, before) / np.float32(2), QUIETEST))
+            floor = np.float32(max(FLOOR, NOISE_FLOOR * quietest))
+            return Pair(gap, beyond, before, trust, floor, smooth)
 
-        return list(side_by_side.map(climb, gaps, pairs, lights, lights[1:]))
-
-
-def _climb(
-    gap: Gap, pair: tuple[Frame, Frame], beyond: Plane, near: Plane, k: float, smooth: GuidedFilter
-) -> Ladder:
-    height, width = smooth.guide.shape
-    size = height, width
-    before, apart = laid_over(beyond, near, size)
-    trust = np.exp(-np.square(apart / np.float32(TOLERANCE_PX)))
-    for frame in pair:
-        if frame.valid is not None:
-            known = frame.valid.astype(np.float32)
-            trust = trust * cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)
-    to_far, to_near = (OUTER_STEPS if end else INNER_STEPS for end in (gap.first, gap.last))
-    farther = np.linspace(gap.middle, gap.farthest, to_far + 1)
-    nearer = np.linspace(gap.middle, gap.nearest, to_near + 1)
-    places = np.concatenate([farther[::-1], nearer[1:]])
-    variances = k**2 * gap.width * (places - gap.middle) / 8
-    start = _unlike(beyond, before, size) / np.float32(2)
-    floor = np.float32(max(FLOOR, NOISE_FLOOR * float(np.quantile(start, QUIETEST))))
-    farther_px2, nearer_px2 = np.diff(variances)[[to_far - 1, to_far]]
-    lows = [smooth(said) for said in _steps(beyond, before, farther_px2, to_far, floor, size)]
-    highs = [smooth(said) for said in _steps(before, beyond, nearer_px2, to_near, floor, size)]
-    return Ladder(gap, places, np.stack([*lows[::-1], *highs[1:]]) * trust, variances)
+        return list(side_by_side.map(over, gaps, range(len(gaps))))
 
 
-def _steps(
-    sharper: Plane,
-    blurrier: Plane,
-    variance: float,
-    count: int,
-    floor: np.float32,
-    size: tuple[int, int],
-) -> Iterator[Plane]:
-    """Log likelihood (h, w) after 0, 1 ... ``count`` steps that blur the sharper frame."""
-    kernel = diffusion(variance)
-    spread = SOFT
-    least = np.square(np.square(SOFT).sum())
-    for step in range(count + 1):
-        if step:
-            sharper = cv2.sepFilter2D(sharper, -1, kernel, kernel)
-            spread = np.convolve(spread, kernel)
-        noise = np.float32(1 + np.square(np.square(spread).sum()) / least)
-        left = _unlike(sharper, blurrier, size) / noise
-        yield np.float32(-SAMPLES / 2) * cv2.log(left + floor)
+def ladders(pairs: Sequence[Pair], k: float, threads: int = 2) -> list[Ladder]:
+    """What pairs say where K is ``k`` pixels of the answer per dioptre, ``threads`` at a time."""
+    with ThreadPoolExecutor(threads) as side_by_side:
+        return list(side_by_side.map(lambda pair: pair.climb(k), pairs))
 
 
-def _unlike(one: Plane, other: Plane, size: tuple[int, int]) -> Plane:
-    """(h, w) mean squared difference."""
-    unlike = cv2.resize(np.square(one - other), size[::-1], interpolation=cv2.INTER_AREA)
-    mean: Plane = cv2.blur(unlike, (WINDOW, WINDOW))
+def unlike(one: Plane, other: Plane) -> Plane:
+    """(h, w) mean squared difference of planes that have ``FINER`` pixels to one."""
+    height, width = one.shape
+    size = (width // FINER, height // FINER)
+    squares = cv2.resize(np.square(one - other), size, interpolation=cv2.INTER_AREA)
+    mean: Plane = cv2.blur(squares, (WINDOW, WINDOW))
     return mean
 
 

@@ -17,7 +17,7 @@ from edgedepth.capture.decode import decode, reduction_for
 from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.limits import check_frames
 from edgedepth.capture.modelfile import ModelFile, read_model_file
-from edgedepth.capture.refine import upsample
+from edgedepth.capture.refine import settle, upsample
 from edgedepth.capture.register import RegisteredSweep, register_sweep
 from edgedepth.capture.relative_blur import by_relative_blur
 from edgedepth.capture.runtimes import Arrays, Runtime, Signature, Tensor, choose
@@ -143,8 +143,8 @@ def infer_depth(
     seconds.update(raw.seconds)
     with _timed(seconds, "all in focus"):
         sharp = all_in_focus(registered.stack)
-    with _timed(seconds, "relative blur"):
-        answer = raw if ordering is not None else weighed(raw, registered.stack, file.spec, threads)
+    with _timed(seconds, "settle"):
+        answer = settled(raw, registered.stack, file.spec, ordering is None, threads)
     with _timed(seconds, "upsample"):
         out_size = output_size(sweep.size_px) if size is None else size
         guide = guide_picture(sweep, registered.stack, out_size)
@@ -318,26 +318,35 @@ def guide_picture(sweep: Sweep, stack: FocalStack, size: tuple[int, int]) -> NDA
     return decode(sweep.frames[0].image, reduction_for(sweep.size_px, max(size)))
 
 
-def weighed(raw: Depth, stack: FocalStack, spec: ModelSpec, threads: int = 2) -> Depth:
-    """The answer after relative blur; that of a model of fixed range, the paper's, as it is.
+def settled(
+    raw: Depth, stack: FocalStack, spec: ModelSpec, calibrated: bool = True, threads: int = 2
+) -> Depth:
+    """The answer, weighed against relative blur and settled along the reference.
+
+    It only settles where focus is not known in dioptres, and that of a model of fixed range, the
+    paper's.
 
     Args:
-        stack: what the model got, its focus distances and K known.
+        stack: what the model got.
+        calibrated: its focus distances and K are known.
     """
-    if spec.output != "sweep":
-        return raw
-    return replace(raw, dioptres=by_relative_blur(raw.dioptres, stack, threads))
+    weighed = None
+    if calibrated and spec.output == "sweep":
+        weighed = by_relative_blur(raw.dioptres, raw.confidence, stack, threads)
+    if weighed is None:
+        weighed = settle(raw.dioptres, raw.confidence, stack.reference.rgb)
+    return replace(raw, dioptres=weighed)
 
 
 def finish(
-    raw: Depth, guide: NDArray[np.uint8], size: tuple[int, int], min_confidence: float
+    settled: Depth, guide: NDArray[np.uint8], size: tuple[int, int], min_confidence: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
-    """Bring a model's answer to the output's size along the reference's edges.
+    """Bring a settled answer to the output's size along the reference's edges.
 
     Returns:
         depth in metres with NaN below ``min_confidence``, confidence, the reference picture.
     """
-    dioptres, confidence, reference = upsample(raw.dioptres, raw.confidence, guide, size)
+    dioptres, confidence, reference = upsample(settled.dioptres, settled.confidence, guide, size)
     metres = optics.dioptres_to_metres(np.maximum(dioptres, 1 / FARTHEST_M)).astype(np.float32)
     if confidence is None:
         confidence = np.isfinite(metres).astype(np.float32)

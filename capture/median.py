@@ -39,19 +39,27 @@ LEAST_EXPLAINED = 0.8
 """Share of depth's variance that a plane must explain to count at all; explaining all, it counts
 fully. A step, of which a plane explains three quarters, does not."""
 
+NEAR_SPREADS = 4.0
+LEAST_NEAR = 0.5
+"""A neighbour whose depth is that many standard deviations away counts 0.8 of what its colour says,
+where these are known; at any distance it counts half."""
+
 TINY = 1e-9
 
 
-def weighted_median(plane: Plane, weight: Plane, guide: NDArray[np.float32]) -> Plane:
+def weighted_median(
+    plane: Plane, weight: Plane, guide: NDArray[np.float32], spread: Plane | None = None
+) -> Plane:
     """The plane, each pixel replaced by the weighted median of what is around it, in passes.
 
     Args:
         plane: (h, w).
         weight: (h, w), positive: how much a pixel is to count.
         guide: (h, w, 3) colour in [0, 1], with the edges that are to be kept.
+        spread: (h, w), positive: the plane's standard deviation, infinite where it is not known.
     """
     for distance in distances(*plane.shape):
-        plane = _one_pass(plane, weight, guide, distance)
+        plane = _one_pass(plane, weight, guide, spread, distance)
     return plane
 
 
@@ -100,7 +108,9 @@ def _window(values: Doubles, radius: int) -> Doubles:
     return total
 
 
-def _one_pass(plane: Plane, weight: Plane, guide: NDArray[np.float32], distance: int) -> Plane:
+def _one_pass(
+    plane: Plane, weight: Plane, guide: NDArray[np.float32], spread: Plane | None, distance: int
+) -> Plane:
     height, width = plane.shape
     tilt = slope(plane, weight, max(LEAST_FIT_PX, 3 * distance // 2))
     rows, columns = np.arange(height), np.arange(width)
@@ -113,8 +123,14 @@ def _one_pass(plane: Plane, weight: Plane, guide: NDArray[np.float32], distance:
         rise += tilt.right * (x - columns).astype(np.float32)
         apart = guide[y][:, x] - guide
         unlike = np.einsum("hwc,hwc->hw", apart, apart)
-        values.append(plane[y][:, x] - rise)
-        weights.append(weight[y][:, x] * cv2.exp(unlike * np.float32(-0.5 / COLOUR_SIGMA**2)))
+        said = plane[y][:, x] - rise
+        like = cv2.exp(unlike * np.float32(-0.5 / COLOUR_SIGMA**2))
+        if spread is not None:
+            far = np.square((said - plane) / spread)
+            near = cv2.exp(far * np.float32(-0.5 / NEAR_SPREADS**2))
+            like *= np.float32(LEAST_NEAR) + np.float32(1 - LEAST_NEAR) * near
+        values.append(said)
+        weights.append(weight[y][:, x] * like)
     return _median(np.stack(values), np.stack(weights))
 
 

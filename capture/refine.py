@@ -29,28 +29,43 @@ STRIP_ROWS = 256
 """Rows that grow at a time, for the sake of memory."""
 
 
+def settle(
+    dioptres: Plane,
+    confidence: Plane | None,
+    picture: NDArray[np.uint8],
+    spread: Plane | None = None,
+) -> Plane:
+    """Depth (h, w) that has settled along the picture.
+
+    Args:
+        dioptres, confidence: (h, w).
+        picture: uint8 (H, W, 3) reference.
+        spread: (h, w) standard deviation of the dioptres, where that is known.
+    """
+    h, w = dioptres.shape
+    colour = cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    weight = np.ones_like(dioptres) if confidence is None else confidence + np.float32(LEAST_WEIGHT)
+    return weighted_median(dioptres, weight, colour, spread)
+
+
 def upsample(
     dioptres: Plane,
     confidence: Plane | None,
     picture: NDArray[np.uint8],
     size: tuple[int, int],
 ) -> tuple[Plane, Plane | None, NDArray[np.uint8]]:
-    """Depth and confidence at (height, width) ``size``, and the picture at that size.
+    """Settled depth and confidence at (height, width) ``size``, and the picture at that size.
 
     Args:
         dioptres, confidence: (h, w).
         picture: uint8 (H, W, 3) reference.
     """
-    h, w = dioptres.shape
     height, width = size
     shrinks = picture.shape[1] >= width
     guide_rgb = cv2.resize(
         picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
-    colour = cv2.resize(guide_rgb, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    weight = np.ones_like(dioptres) if confidence is None else confidence + np.float32(LEAST_WEIGHT)
-    settled = weighted_median(dioptres, weight, colour)
-    refined = grow(settled, cv2.cvtColor(guide_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255)
+    refined = grow(dioptres, cv2.cvtColor(guide_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255)
     if confidence is not None:  # a probability per pixel is noisy where its threshold cuts
         confidence = cv2.resize(
             cv2.blur(confidence, (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR

@@ -4,39 +4,74 @@ The answer is the prior, relative blur (:mod:`.blur_ladder`) the likelihood, and
 what follows. A network sees how sharp each frame is where it looks, which tells the planes between
 which something lies; relative blur compares the frames pixel by pixel, which tells where between
 them, and how far beyond the last.
+
+What follows settles along the picture and is the prior of another round, of which less is doubted:
+where relative blur says little, a pixel takes on the depth of what it belongs to, and where it
+says much, it takes its own depth back.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.capture.blur_ladder import Gap, Ladder, ladders
+from edgedepth.capture.blur_ladder import Gap, Ladder, ladders, pairs
 from edgedepth.capture.blur_scale import blur_scale
+from edgedepth.capture.refine import settle
 from edgedepth.guided import Plane
 from edgedepth.stack import FocalStack
 
 PRIOR_GAP = 0.3
 """Standard deviation of an answer between two planes, in the distance between these."""
 
-PRIOR_BEYOND, PRIOR_BEFORE = 0.15, 0.1
+PRIOR_BEYOND, PRIOR_BEFORE = 0.25, 0.1
 """Of an answer beyond the farthest plane and before the nearest one, in the answer itself."""
 
+ROUNDS = (1.2, 0.7, 0.5)
+"""Those standard deviations in each round, over what is said above."""
+
+LEAST_SPREAD = 1e-4
+"""Dioptres."""
 
 FAR_OFF = 1.4
 """K squared, from here on, that hypotheses placed for the camera's figures do not fit."""
 
 
-def by_relative_blur(dioptres: Plane, stack: FocalStack, threads: int = 2) -> Plane:
-    """A model's answer, moved to where the frames' relative blur says that depth is.
+@dataclass(frozen=True)
+class Posterior:
+    """What follows from answers and relative blur.
 
-    It stays as it is with fewer than three planes, where no K explains the frames' blur, and where
-    it is out of reach of all hypotheses.
+    Attributes:
+        dioptres: float32 (h, w) mean.
+        spread: float32 (h, w) standard deviation; infinite where relative blur says nothing.
+        told: float32 (h, w) share of the answers' standard deviation that is gone.
+    """
+
+    dioptres: Plane
+    spread: Plane
+    told: Plane
+
+    def settled(self, confidence: Plane | None, picture: NDArray[np.uint8]) -> Plane:
+        """The mean, settled; sure is what the model or relative blur is sure of."""
+        if confidence is not None:
+            unsure = (np.float32(1) - confidence) * (np.float32(1) - self.told)
+            confidence = np.float32(1) - unsure
+        return settle(self.dioptres, confidence, picture, self.spread)
+
+
+def by_relative_blur(
+    dioptres: Plane, confidence: Plane | None, stack: FocalStack, threads: int = 2
+) -> Plane | None:
+    """A model's answer, moved to where the frames' relative blur says that depth is, and settled.
+
+    None with fewer than three planes, and where no K explains the frames' blur. What is out of
+    reach of all hypotheses only settles.
 
     Args:
-        dioptres: (h, w) answer that covers the frames.
+        dioptres, confidence: (h, w) answer that covers the frames.
         stack: aligned frames of known focus, and K.
         threads: CPU threads.
 
@@ -44,34 +79,51 @@ def by_relative_blur(dioptres: Plane, stack: FocalStack, threads: int = 2) -> Pl
         float32 (h, w) dioptres.
     """
     height, width = dioptres.shape
-    found = ladders(stack, (height, width), threads)
+    k = stack.coc_px_per_dioptre * width / stack.size[1]
+    compared = pairs(stack, (height, width), threads)
+    found = ladders(compared, k, threads)
     scale = blur_scale(dioptres, found)
     if scale is None:
-        return dioptres
+        return None
     if abs(np.log(scale)) > np.log(FAR_OFF):
-        k = stack.coc_px_per_dioptre * float(np.sqrt(scale))
-        found = ladders(replace(stack, coc_px_per_dioptre=k), (height, width), threads)
-        scale = 1.0
+        found, scale = ladders(compared, k * float(np.sqrt(scale)), threads), 1.0
+    for doubt in ROUNDS:
+        after = posterior(dioptres, found, scale, doubt)
+        dioptres = after.settled(confidence, stack.reference.rgb)
+    return dioptres
+
+
+def posterior(dioptres: Plane, found: Sequence[Ladder], scale: float, doubt: float) -> Posterior:
+    """Answers (h, w), weighed against ladders.
+
+    Args:
+        scale: by what K squared is multiplied.
+        doubt: by what the answers' standard deviation is.
+    """
     moved = dioptres.copy()
+    spread, told = np.full_like(dioptres, np.inf), np.zeros_like(dioptres)
     for ladder in found:
         here = ladder.gap.speaks_for(dioptres)
         if here.any():
-            moved[here] = _posterior(dioptres[here], here, ladder, scale)
-    return moved
+            before = np.float32(doubt) * _spread(dioptres[here], ladder.gap)
+            moved[here], after = _moments(dioptres[here], before, here, ladder, scale)
+            spread[here], told[here] = after, np.clip(1 - after / before, 0, 1)
+    return Posterior(moved, spread, told)
 
 
-def _posterior(
-    answers: Plane, here: NDArray[np.bool_], ladder: Ladder, scale: float
-) -> NDArray[np.float32]:
-    """(n,) means of the places, weighed by likelihood and by how near they are to the answers."""
+def _moments(
+    answers: Plane, spread: Plane, here: NDArray[np.bool_], ladder: Ladder, scale: float
+) -> tuple[Plane, Plane]:
+    """(n,) means and standard deviations of the places, weighed by likelihood and answers."""
     places = ladder.scaled(scale)
     at = places.astype(np.float32)[:, None]
     share = np.gradient(places).astype(np.float32)[:, None]
-    prior = np.square((at - answers) / _spread(answers, ladder.gap)) / 2
-    logs = ladder.tempered(here) - prior
+    logs = ladder.tempered(here) - np.square((at - answers) / spread) / 2
     weights = np.exp(logs - logs.max(axis=0)) * share
-    mean: NDArray[np.float32] = (weights * at).sum(axis=0) / weights.sum(axis=0)
-    return mean
+    weights /= weights.sum(axis=0)
+    mean: Plane = (weights * at).sum(axis=0)
+    variance = (weights * np.square(at - mean)).sum(axis=0)
+    return mean, np.sqrt(variance) + np.float32(LEAST_SPREAD)
 
 
 def _spread(answers: Plane, gap: Gap) -> Plane:

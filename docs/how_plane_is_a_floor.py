@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edgedepth.capture import Sweep, infer_depth, read_sweep
 from edgedepth.capture.decode import decode
-from edgedepth.capture.inference import DepthResult, finish, weighed
+from edgedepth.capture.inference import DepthResult, finish, settled
 from edgedepth.errors import UserError
 
 CROPS = ((2, 0.5, 1.0), (2, 0.2, 0.85), (4, 0.5, 1.0), (4, 0.2, 0.85))
@@ -73,7 +73,8 @@ def off_plane(dioptres: NDArray[np.float32], top: int) -> tuple[float, float]:
 def row(result: DepthResult, name: str, top: int) -> str:
     stack, spec = result.registered.stack, result.model.spec
     figures = []
-    for answer in (result.raw, weighed(result.raw, stack, spec)):
+    for known in (False, True):
+        answer = settled(result.raw, stack, spec, calibrated=known)
         metres, _, _ = finish(answer, stack.reference.rgb, SIZE, 0.0)
         figures.append("{:.3f} {:.3f}".format(*off_plane(1 / metres, top)))
     k = stack.coc_px_per_dioptre * SIZE[1] / stack.size[1]

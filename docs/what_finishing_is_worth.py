@@ -9,6 +9,7 @@ them, over twelve that training never sees. The classical answer stands beside, 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ import numpy as np
 from edgedepth import optics
 from edgedepth.capture.inference import finish, run_stack
 from edgedepth.capture.modelfile import read_model_file
-from edgedepth.capture.relative_blur import by_relative_blur
+from edgedepth.capture.refine import settle
 from edgedepth.capture.runtimes import Runtime, choose
 from edgedepth.data.sources import open_source
 from edgedepth.evaluate import Answer, Contestant, classical, evaluate, model_file, unsettled
@@ -49,7 +50,9 @@ def settled_model(path: Path) -> Contestant:
 
     def predict(stack: FocalStack) -> Answer:
         raw = run_stack(stack, file, engine)
-        return Answer(*finish(raw, stack.reference.rgb, stack.size, min_confidence=0.0)[:2])
+        picture = stack.reference.rgb
+        answer = replace(raw, dioptres=settle(raw.dioptres, raw.confidence, picture))
+        return Answer(*finish(answer, picture, stack.size, min_confidence=0.0)[:2])
 
     return Contestant(f"{path.stem}, settled", predict)
 
@@ -63,7 +66,7 @@ def main() -> None:
     contestants = [
         Contestant("classical, not settled", unsettled),
         classical(),
-        classical("classical, relative blur", by_relative_blur),
+        classical("classical, relative blur", relative_blur=True),
         plain_model(given.model),
         settled_model(given.model),
         model_file(given.model),

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import baselines, optics
-from edgedepth.capture.inference import Depth, finish, prepare, run_stack, weighed
+from edgedepth.capture.inference import Depth, finish, prepare, run_stack, settled
 from edgedepth.capture.modelfile import read_model_file
-from edgedepth.capture.refine import upsample
+from edgedepth.capture.refine import settle, upsample
+from edgedepth.capture.relative_blur import by_relative_blur
 from edgedepth.capture.runtimes import Runtime, choose
-from edgedepth.guided import Plane
 from edgedepth.metrics import depth_metrics, mean_metrics
 from edgedepth.preprocess import MAX_METRES, depth_from_output
 from edgedepth.protocols import Case, thinned
@@ -57,13 +57,11 @@ def unsettled(stack: FocalStack) -> Answer:
     return Answer(*baselines.depth_from_focus(frames, stack.focus_dioptres))
 
 
-def classical(
-    name: str = CLASSICAL, weigh: Callable[[Plane, FocalStack], Plane] = lambda plane, _: plane
-) -> Contestant:
+def classical(name: str = CLASSICAL, relative_blur: bool = False) -> Contestant:
     """Depth from focus without learning, settled along the picture as models' answers are.
 
     Args:
-        weigh: what is done to its dioptres before they settle; nothing by itself.
+        relative_blur: weigh it against that first, as models' answers are.
     """
 
     def predict(stack: FocalStack) -> Answer:
@@ -77,8 +75,11 @@ def classical(
                 answer.confidence,
             )
         )
-        settled, _, _ = upsample(weigh(dioptres, stack), sure, stack.reference.rgb, stack.size)
-        return Answer(optics.dioptres_to_metres(settled).astype(np.float32), answer.confidence)
+        weighed = by_relative_blur(dioptres, sure, stack) if relative_blur else None
+        if weighed is None:
+            weighed = settle(dioptres, sure, stack.reference.rgb)
+        large, _, _ = upsample(weighed, sure, stack.reference.rgb, stack.size)
+        return Answer(optics.dioptres_to_metres(large).astype(np.float32), answer.confidence)
 
     return Contestant(name, predict)
 
@@ -113,7 +114,7 @@ def planes_of(spec: ModelSpec) -> int:
 
 
 def _finished(raw: Depth, stack: FocalStack, spec: ModelSpec) -> Answer:
-    answer = weighed(raw, stack, spec)
+    answer = settled(raw, stack, spec)
     depth, confidence, _ = finish(answer, stack.reference.rgb, stack.size, min_confidence=0.0)
     return Answer(depth, None if raw.confidence is None else confidence)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgedepth.capture.decode import decode
-from edgedepth.capture.inference import Depth, in_focus_order, prepare, run_stack, weighed
+from edgedepth.capture.inference import Depth, in_focus_order, prepare, run_stack, settled
 from edgedepth.capture.modelfile import ModelFile, read_model_file
 from edgedepth.capture.register import RegisteredSweep, cue_size, register_sweep
 from edgedepth.capture.runtimes import Runtime
@@ -162,14 +162,19 @@ def test_the_app_gives_the_depth_that_python_gives(answer: Answer) -> None:
     assert np.ptp(answer.java("aligned_dioptres")) > 0.5
 
 
-def test_the_app_weighs_the_answer_as_python_does(
+def test_the_app_settles_the_answer_as_python_does(
     answer: Answer, registered: RegisteredSweep
 ) -> None:
-    python = weighed(answer.python, registered.stack, answer.model.spec).dioptres
-    assert np.abs(python - answer.python.dioptres).mean() > 0.003
-    difference = np.abs(answer.java("aligned_weighed") - python)
-    assert np.median(difference) < 2e-3
-    assert np.percentile(difference, 99) < 0.03
+    raw = replace(
+        answer.python,
+        dioptres=answer.java("aligned_dioptres"),
+        confidence=answer.java("aligned_confidence"),
+    )
+    given = in_focus_order(registered.stack)
+    python = settled(raw, given, answer.model.spec).dioptres
+    assert np.abs(python - raw.dioptres).mean() > 0.003
+    difference = np.abs(answer.java("aligned_settled") - python)
+    assert np.percentile(difference, 99.9) < 1e-3
 
 
 def test_the_app_gives_the_confidence_that_python_gives(answer: Answer) -> None:
@@ -202,8 +207,8 @@ def test_the_whole_pipeline_gives_nearly_pythons_depth(
     difference = np.abs(answer.java("sweep_dioptres") - answer.python.dioptres)
     assert np.median(difference) < 0.02
     assert np.percentile(difference, 95) < 0.1
-    python = weighed(answer.python, registered.stack, answer.model.spec).dioptres
-    difference = np.abs(answer.java("sweep_weighed") - python)
+    python = settled(answer.python, registered.stack, answer.model.spec).dioptres
+    difference = np.abs(answer.java("sweep_settled") - python)
     assert np.median(difference) < 0.02
     assert np.percentile(difference, 95) < 0.1
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edgedepth.capture.median import (
     COLOUR_SIGMA,
     LEAST_FIT_PX,
+    LEAST_NEAR,
+    NEAR_SPREADS,
     OWN_WEIGHT,
     distances,
     slope,
@@ -20,7 +22,7 @@ from edgedepth.capture.median import (
 Plane = NDArray[np.float32]
 
 
-def by_definition(plane: Plane, weight: Plane, guide: Plane) -> Plane:
+def by_definition(plane: Plane, weight: Plane, guide: Plane, spread: Plane | None) -> Plane:
     """A pass at distance 1, pixel by pixel."""
     height, width = plane.shape
     tilt = slope(plane, weight, LEAST_FIT_PX)
@@ -37,6 +39,10 @@ def by_definition(plane: Plane, weight: Plane, guide: Plane) -> Plane:
                     own = down == right == 0
                     value = plane[y, x] - tilt.down[row, column] * (y - row)
                     value -= tilt.right[row, column] * (x - column)
+                    if spread is not None:
+                        far = (value - plane[row, column]) / spread[row, column]
+                        near = np.exp(-((far / NEAR_SPREADS) ** 2) / 2)
+                        like *= LEAST_NEAR + (1 - LEAST_NEAR) * near
                     samples.append((value, weight[y, x] * (OWN_WEIGHT if own else like)))
             samples.sort(key=lambda sample: sample[0])
             half = sum(w for _, w in samples) / 2
@@ -50,15 +56,33 @@ def by_definition(plane: Plane, weight: Plane, guide: Plane) -> Plane:
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), height=st.integers(2, 9), width=st.integers(2, 9))
-def test_one_pass_is_the_median_by_its_definition(seed: int, height: int, width: int) -> None:
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    height=st.integers(2, 9),
+    width=st.integers(2, 9),
+    known=st.booleans(),
+)
+def test_one_pass_is_the_median_by_its_definition(
+    seed: int, height: int, width: int, known: bool
+) -> None:
     rng = np.random.default_rng(seed)
     plane = rng.uniform(0, 3, (height, width)).astype(np.float32)
     weight = rng.uniform(0.02, 1, (height, width)).astype(np.float32)
     guide = rng.uniform(0, 0.3, (height, width, 3)).astype(np.float32)
+    spread = rng.uniform(0.05, 0.5, (height, width)).astype(np.float32) if known else None
     assert distances(height, width) == [1]
-    settled = weighted_median(plane, weight, guide)
-    np.testing.assert_allclose(settled, by_definition(plane, weight, guide), atol=1e-5)
+    settled = weighted_median(plane, weight, guide, spread)
+    np.testing.assert_allclose(settled, by_definition(plane, weight, guide, spread), atol=1e-5)
+
+
+def test_a_spread_that_is_not_known_changes_nothing() -> None:
+    rng = np.random.default_rng(2)
+    plane = rng.uniform(0, 3, (40, 60)).astype(np.float32)
+    weight = rng.uniform(0.02, 1, plane.shape).astype(np.float32)
+    guide = rng.uniform(0, 0.3, (*plane.shape, 3)).astype(np.float32)
+    endless = np.full_like(plane, np.inf)
+    expected = weighted_median(plane, weight, guide)
+    np.testing.assert_allclose(weighted_median(plane, weight, guide, endless), expected)
 
 
 @pytest.mark.parametrize(

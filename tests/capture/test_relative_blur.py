@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgedepth.capture.blur_ladder import Gap, diffusion, ladders
+from edgedepth.capture.blur_ladder import Gap, Ladder, diffusion, ladders, pairs
 from edgedepth.capture.blur_scale import blur_scale
 from edgedepth.capture.flow import laid_over
-from edgedepth.capture.inference import Depth, weighed
-from edgedepth.capture.relative_blur import by_relative_blur
+from edgedepth.capture.inference import Depth, settled
+from edgedepth.capture.refine import settle
+from edgedepth.capture.relative_blur import LEAST_SPREAD, ROUNDS, by_relative_blur, posterior
 from edgedepth.data.renderer import render_stack
 from edgedepth.models.presets import preset_spec
 from edgedepth.stack import FocalStack, Frame
@@ -61,6 +62,20 @@ def poor_answer() -> NDArray[np.float32]:
     return answer(truth()) + np.float32(0.06) * waves + np.float32(0.04)
 
 
+def weighed(before: NDArray[np.float32], stack: FocalStack) -> NDArray[np.float32]:
+    after = by_relative_blur(before, None, stack)
+    assert after is not None
+    return after
+
+
+def only_settled(before: NDArray[np.float32], stack: FocalStack) -> NDArray[np.float32]:
+    return settle(before, None, stack.reference.rgb)
+
+
+def climbed(stack: FocalStack) -> list[Ladder]:
+    return ladders(pairs(stack, SIZE), stack.coc_px_per_dioptre * SIZE[1] / stack.size[1])
+
+
 def error(dioptres: NDArray[np.float32]) -> float:
     """Mean of what lies beyond the nearest plane, borders aside."""
     inside = answer(truth()) < PLANES[-1]
@@ -70,13 +85,13 @@ def error(dioptres: NDArray[np.float32]) -> float:
 
 def test_depth_moves_to_where_blur_says_that_it_is() -> None:
     before = poor_answer()
-    assert error(by_relative_blur(before, photographed())) < 0.7 * error(before)
+    assert error(weighed(before, photographed())) < 0.7 * error(before)
 
 
 def test_what_a_model_draws_to_the_farthest_plane_goes_back_beyond_it() -> None:
     exact = answer(truth())
     before = np.maximum(exact, np.float32(PLANES[0] - 0.01))
-    off = np.abs(by_relative_blur(before, photographed()) - exact)
+    off = np.abs(weighed(before, photographed()) - exact)
     out = exact < PLANES[0] - 0.05
     assert off[out].mean() < 0.8 * np.abs(before - exact)[out].mean()
 
@@ -86,12 +101,12 @@ def test_k_comes_from_the_frames_where_the_cameras_figures_are_off(wrong: float)
     stack = photographed()
     told = FocalStack(stack.frames, K * wrong)
     before = poor_answer()
-    own = blur_scale(before, ladders(stack, SIZE))
-    scale = blur_scale(before, ladders(told, SIZE))
+    own = blur_scale(before, climbed(stack))
+    scale = blur_scale(before, climbed(told))
     assert own is not None
     assert scale is not None
     assert scale * wrong**2 == pytest.approx(own, rel=0.15)
-    assert error(by_relative_blur(before, told)) < 0.7 * error(before)
+    assert error(weighed(before, told)) < 0.7 * error(before)
 
 
 def test_frames_that_lie_a_pixel_apart_are_laid_over_each_other() -> None:
@@ -99,20 +114,18 @@ def test_frames_that_lie_a_pixel_apart_are_laid_over_each_other() -> None:
     for i in (1, 3):
         frames[i] = Frame(np.roll(frames[i].rgb, 1, axis=1), frames[i].focus_dioptres)
     before = poor_answer()
-    assert error(by_relative_blur(before, FocalStack(tuple(frames), K))) < 0.8 * error(before)
+    assert error(weighed(before, FocalStack(tuple(frames), K))) < 0.8 * error(before)
 
 
 @pytest.mark.parametrize("noise", [0.001, 0.003, 0.02])
 def test_a_bare_wall_says_nothing(noise: float) -> None:
     before = poor_answer()
-    moved = by_relative_blur(before, photographed(contrast=0, noise=noise))
-    np.testing.assert_array_equal(moved, before)
+    assert by_relative_blur(before, None, photographed(contrast=0, noise=noise)) is None
 
 
 @pytest.mark.parametrize("planes", [(0.8,), (0.8, 1.9), (0.8, 0.8, 1.9, 1.9)])
-def test_fewer_than_three_planes_leave_the_answer_as_it_is(planes: tuple[float, ...]) -> None:
-    before = poor_answer()
-    np.testing.assert_array_equal(by_relative_blur(before, photographed(planes)), before)
+def test_fewer_than_three_planes_say_nothing(planes: tuple[float, ...]) -> None:
+    assert by_relative_blur(poor_answer(), None, photographed(planes)) is None
 
 
 def test_frames_in_any_order_and_one_twice_say_the_same() -> None:
@@ -120,24 +133,27 @@ def test_frames_in_any_order_and_one_twice_say_the_same() -> None:
     before = poor_answer()
     first, *rest = stack.frames
     other = FocalStack((first, *rest[::-1], rest[2]), K)
-    expected = by_relative_blur(before, stack)
-    np.testing.assert_allclose(by_relative_blur(before, other), expected, atol=1e-5)
+    expected = weighed(before, stack)
+    np.testing.assert_allclose(weighed(before, other), expected, atol=1e-5)
 
 
-def test_where_a_frame_has_no_picture_the_answer_stays() -> None:
+def test_where_a_frame_has_no_picture_the_answer_only_settles() -> None:
     stack = photographed()
     valid = np.ones(stack.size, bool)
     valid[:, : stack.size[1] // 2] = False
     blind = FocalStack(tuple(Frame(f.rgb, f.focus_dioptres, valid) for f in stack.frames), K)
     before = poor_answer()
-    change = np.abs(by_relative_blur(before, blind) - before)
+    settled_alone = before
+    for _ in ROUNDS:
+        settled_alone = only_settled(settled_alone, blind)
+    change = np.abs(weighed(before, blind) - settled_alone)
     assert change[:, : SIZE[1] // 2 - 4].mean() < 0.3 * change[:, SIZE[1] // 2 + 4 :].mean()
 
 
 def test_answers_out_of_reach_stay_as_they_are() -> None:
     before = poor_answer()
     before[0], before[-1] = 0.0, 7.0
-    moved = by_relative_blur(before, photographed())
+    moved = weighed(before, photographed())
     assert np.isfinite(moved).all()
     assert (moved[0] == 0).all()
     assert (moved[-1] == 7).all()
@@ -145,17 +161,73 @@ def test_answers_out_of_reach_stay_as_they_are() -> None:
 
 def test_a_sweep_that_ends_at_infinity_is_weighed() -> None:
     stack = photographed((0.0, 0.6, 1.2, 1.8))
-    moved = by_relative_blur(poor_answer(), stack)
+    moved = weighed(poor_answer(), stack)
     assert np.isfinite(moved).all()
     assert (moved >= 0).all()
 
 
-def test_a_model_of_fixed_range_keeps_its_answer() -> None:
+def test_rounds_tell_more_than_one() -> None:
+    stack, before = photographed(), poor_answer()
+    found = climbed(stack)
+    scale = blur_scale(before, found)
+    assert scale is not None
+    once = posterior(before, found, scale, 1.0)
+    assert error(once.dioptres) < 0.9 * error(before)
+    assert error(weighed(before, stack)) < 0.9 * error(once.dioptres)
+
+
+def test_what_is_told_narrows_the_answer() -> None:
+    """And what is out of reach of all hypotheses is told nothing."""
+    before = poor_answer()
+    before[0] = 7.0
+    after = posterior(before, climbed(photographed()), 1.0, 1.0)
+    assert np.isinf(after.spread[0]).all()
+    assert not after.told[0].any()
+    within = (before > PLANES[0]) & (before < PLANES[-1])
+    assert (after.spread[within] >= LEAST_SPREAD).all()
+    assert (after.told >= 0).all()
+    assert (after.told <= 1).all()
+    assert after.told[within].mean() > 0.3
+    off = np.abs(after.dioptres - answer(truth()))[within]
+    narrow = after.spread[within] < np.median(after.spread[within])
+    assert off[narrow].mean() < 0.8 * off[~narrow].mean()
+
+
+def test_the_sure_sway_the_unsure_when_it_settles() -> None:
+    """A hole that the model is unsure of, without texture, takes on what is around it."""
+    stack, before = photographed(contrast=0.12, noise=0.001), poor_answer()
+    hole = slice(30, 46), slice(44, 66)
+    frames = []
+    for frame in stack.frames:
+        rgb = frame.rgb.copy()
+        rgb[2 * hole[0].start : 2 * hole[0].stop, 2 * hole[1].start : 2 * hole[1].stop] = 187
+        frames.append(Frame(rgb, frame.focus_dioptres))
+    before[hole] += 0.5
+    confidence = np.ones(SIZE, np.float32)
+    confidence[hole] = 0.05
+    bare = FocalStack(tuple(frames), K)
+    off = []
+    for sure in (confidence, None):
+        after = by_relative_blur(before, sure, bare)
+        assert after is not None
+        off.append(np.abs(after - answer(truth()))[hole].mean())
+    assert off[0] < 0.8 * off[1]
+
+
+@pytest.mark.parametrize(("preset", "calibrated"), [("paper", True), ("mobile", False)])
+def test_answers_without_dioptres_only_settle(preset: str, calibrated: bool) -> None:
     raw = Depth(poor_answer(), None, "none", "infer")
-    assert weighed(raw, photographed(), preset_spec("paper", 240, 320)) is raw
-    assert (
-        weighed(raw, photographed(), preset_spec("mobile", 240, 320)).dioptres is not raw.dioptres
-    )
+    stack = photographed()
+    expected = only_settled(raw.dioptres, stack)
+    after = settled(raw, stack, preset_spec(preset, 240, 320), calibrated)
+    np.testing.assert_array_equal(after.dioptres, expected)
+
+
+def test_two_planes_only_settle() -> None:
+    raw = Depth(poor_answer(), None, "none", "infer")
+    stack = photographed((0.8, 1.9))
+    after = settled(raw, stack, preset_spec("mobile", 240, 320))
+    np.testing.assert_array_equal(after.dioptres, only_settled(raw.dioptres, stack))
 
 
 @given(st.floats(1e-4, 60))
@@ -184,7 +256,7 @@ def test_a_shift_is_found_and_taken_away(right: float, down: float) -> None:
 
 
 def test_equally_blurred_lies_in_the_middle_whatever_k_is() -> None:
-    (ladder, *_) = ladders(photographed(), SIZE)
+    (ladder, *_) = climbed(photographed())
     assert ladder.gap == Gap(0.4, 0.8, first=True, last=False)
     for scale in (0.5, 1.0, 2.0):
         assert ladder.scaled(scale) == pytest.approx(0.6 + (ladder.places - 0.6) / scale)

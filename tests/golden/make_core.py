@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from edgedepth import optics
 from edgedepth.bench import stats
 from edgedepth.capture.align import Aligner, Motion
-from edgedepth.capture.blur_ladder import SAMPLES, ladders, linear_light
+from edgedepth.capture.blur_ladder import SAMPLES, ladders, linear_light, pairs
 from edgedepth.capture.blur_scale import blur_scale
 from edgedepth.capture.flow import laid_over
 from edgedepth.capture.fusion import all_in_focus
-from edgedepth.capture.refine import upsample
+from edgedepth.capture.refine import settle, upsample
 from edgedepth.capture.register import apply_gain, brightness_gain, place
-from edgedepth.capture.relative_blur import by_relative_blur
+from edgedepth.capture.relative_blur import by_relative_blur, posterior
 from edgedepth.capture.runtimes import Tensor
 from edgedepth.data.renderer import render_stack
 from edgedepth.stack import FocalStack, Frame
@@ -179,7 +179,7 @@ def composites(picture: NDArray[np.uint8]) -> Arrays:
     }
 
 
-def upsampling() -> Arrays:
+def refining() -> Arrays:
     """Large enough for three passes of the median; one half is noise, the other a slanted plane."""
     rng = np.random.default_rng(5)
     height, width = 60, 80
@@ -189,12 +189,18 @@ def upsampling() -> Arrays:
     dioptres[:, : width // 2] *= np.float32(0.1)
     dioptres[:, : width // 2] += np.float32(0.03) * row + np.float32(0.01) * column
     confidence = rng.uniform(0, 1, (height, width)).astype(np.float32)
-    refined, sure, _ = upsample(dioptres, confidence, picture, picture.shape[:2])
+    spread = rng.uniform(0.02, 0.4, (height, width)).astype(np.float32)
+    spread[: height // 4] = np.inf
+    settled = settle(dioptres, confidence, picture)
+    refined, sure, _ = upsample(settled, confidence, picture, picture.shape[:2])
     assert sure is not None
     return {
         "refine_picture": picture,
         "refine_dioptres": dioptres,
         "refine_confidence": confidence,
+        "refine_spread": spread,
+        "settled": settled,
+        "settled_by_spread": settle(dioptres, confidence, picture, spread),
         "refined_dioptres": refined,
         "refined_confidence": sure,
     }
@@ -217,7 +223,12 @@ def relative_blur() -> tuple[Arrays, dict[str, Any]]:
     focal = FocalStack(tuple(frames), coc)
     small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_AREA)
     answer = small + np.float32(0.05) * np.sin(np.arange(width, dtype=np.float32))
-    rungs = ladders(focal, small.shape)
+    answer[:2, :9] = 7.0  # out of reach of all hypotheses
+    confidence = np.linspace(0.1, 1, width, dtype=np.float32) * np.ones_like(small)
+    rungs = ladders(pairs(focal, small.shape), coc * width / grain.shape[1])
+    scale = blur_scale(answer, rungs)
+    assert scale is not None
+    after = posterior(answer, rungs, scale, 1.0)
     light = [linear_light(pictures[i], small.shape) for i in (3, 2)]
     laid, apart = laid_over(*light, small.shape)
     arrays: Arrays = {f"blur_frame_{i}": picture for i, picture in enumerate(pictures)}
@@ -227,10 +238,12 @@ def relative_blur() -> tuple[Arrays, dict[str, Any]]:
         "blur_laid": laid,
         "blur_apart": apart,
         "blur_logs": rungs[1].logs.reshape(-1, width) / np.float32(SAMPLES),
-        "blur_moved": by_relative_blur(answer, focal),
+        "blur_confidence": confidence,
+        "blur_mean": after.dioptres,
+        "blur_spread": after.spread,
+        "blur_told": after.told,
+        "blur_weighed": by_relative_blur(answer, confidence, focal),
     }
-    scale = blur_scale(answer, rungs)
-    assert scale is not None
     return arrays, {"focus": planes.tolist(), "coc": coc, "scale": scale}
 
 
@@ -302,7 +315,7 @@ def vectors() -> tuple[Arrays, dict[str, Any]]:
         aligned,
         placed,
         composites(picture),
-        upsampling(),
+        refining(),
         blurred,
     ):
         arrays |= part

@@ -18,8 +18,8 @@ import org.edgedepth.core.ModelAnswer;
 import org.edgedepth.core.ModelSpec;
 import org.edgedepth.core.Motion;
 import org.edgedepth.core.Plane;
-import org.edgedepth.core.RelativeBlur;
 import org.edgedepth.core.Rgb;
+import org.edgedepth.core.Settling;
 import org.edgedepth.core.StreamingDriver;
 import org.edgedepth.core.SweepRange;
 import org.edgedepth.engine.TfliteEngine;
@@ -89,7 +89,7 @@ public final class HostRun {
         ModelAnswer answer = driver.decode().within(fit);
         write("aligned", answer);
         double coc = job.getDouble("coc_px_per_dioptre");
-        write("aligned_weighed.f32", RelativeBlur.of(answer.dioptres, aligned, coc));
+        write("aligned_settled.f32", Settling.byRelativeBlur(answer, aligned, coc).dioptres);
         System.out.println("step_s " + seconds);
     }
 
@@ -124,8 +124,8 @@ public final class HostRun {
         DepthPipeline.Outcome outcome = pipeline.finish();
         write("sweep", outcome.answer);
         long start = System.nanoTime();
-        write("sweep_weighed.f32", outcome.weighed().dioptres);
-        System.out.println("weighed_s " + (System.nanoTime() - start) * 1e-9);
+        write("sweep_settled.f32", outcome.settled(true).dioptres);
+        System.out.println("settled_s " + (System.nanoTime() - start) * 1e-9);
         Files.write(
                 folder.resolve("motions.json"), motions.toString().getBytes(StandardCharsets.UTF_8));
     }

@@ -13,7 +13,7 @@ import org.edgedepth.core.ModelAnswer;
 import org.edgedepth.core.ModelSpec;
 import org.edgedepth.core.Optics;
 import org.edgedepth.core.Registration;
-import org.edgedepth.core.RelativeBlur;
+import org.edgedepth.core.Settling;
 import org.edgedepth.core.Rgb;
 import org.edgedepth.core.SidecarCamera;
 import org.edgedepth.core.StreamingDriver;
@@ -206,12 +206,15 @@ final class DepthPipeline {
             modelSeconds = from.modelSeconds;
         }
 
-        /** The answer after relative blur, which needs true focus distances. */
-        ModelAnswer weighed() {
-            return new ModelAnswer(
-                    answer.position,
-                    RelativeBlur.of(answer.dioptres, frames, coc),
-                    answer.confidence);
+        /**
+         * The answer, settled along the reference.
+         *
+         * @param calibrated focus is known in true dioptres, which relative blur needs
+         */
+        ModelAnswer settled(boolean calibrated) {
+            return calibrated
+                    ? Settling.byRelativeBlur(answer, frames, coc)
+                    : Settling.alone(answer, frames.get(0).rgb);
         }
     }
 }

@@ -66,8 +66,7 @@ final class SweepDepth {
         seconds.prepare = outcome.prepareSeconds;
         seconds.model = outcome.modelSeconds;
         long start = System.nanoTime();
-        ModelAnswer answer = relative ? outcome.answer : outcome.weighed();
-        ModelAnswer refined = Upsampling.along(frames.get(0).rgb, answer);
+        ModelAnswer refined = Upsampling.along(frames.get(0).rgb, outcome.settled(!relative));
         seconds.refine = (System.nanoTime() - start) * 1e-9;
         dioptres = refined.dioptres;
         confidence = refined.confidence;

@@ -48,7 +48,7 @@ final class BlurScale {
 
     /** Adds what two gaps say together at the depth that suits both best, for every scale. */
     private void compare(BlurLadder far, BlurLadder near) {
-        int[] here = between(far.middle(), near.middle());
+        int[] here = between(far.gap.middle(), near.gap.middle());
         if (here.length == 0) {
             return;
         }
@@ -58,7 +58,7 @@ final class BlurScale {
             Arrays.fill(best, Float.NEGATIVE_INFINITY);
             for (int place = 0; place < PLACES; place++) {
                 double depth =
-                        far.middle() + place * (near.middle() - far.middle()) / (PLACES - 1);
+                        far.gap.middle() + place * (near.gap.middle() - far.gap.middle()) / (PLACES - 1);
                 raise(best, here, depth, far, near, scale(number));
             }
             for (float said : best) {
@@ -87,7 +87,7 @@ final class BlurScale {
         At other = new At(near, depth, scale);
         for (int i = 0; i < here.length; i++) {
             float answer = answers.data[here[i]];
-            double gap = answer < (float) far.near ? far.width() : near.width();
+            double gap = answer < (float) far.gap.near ? far.gap.width() : near.gap.width();
             float off = (float) ((depth - answer) / (PRIOR_GAP * gap));
             float said = one.of(here[i]) + other.of(here[i]) - off * off / 2;
             best[i] = Math.max(best[i], said);
@@ -101,7 +101,7 @@ final class BlurScale {
         private final float share;
 
         At(BlurLadder ladder, double depth, double scale) {
-            double place = ladder.middle() + (depth - ladder.middle()) * scale;
+            double place = ladder.gap.middle() + (depth - ladder.gap.middle()) * scale;
             double[] places = ladder.places;
             int number = 0;
             while (number < places.length - 2 && places[number + 1] <= place) {

@@ -1,11 +1,10 @@
 package org.edgedepth.core;
 
 /**
- * Brings a small depth map to a picture's size along the picture's edges: depth settles at the
- * small size and grows by joint bilateral upsampling, as {@code capture/refine.py}.
+ * Brings a settled depth map to a picture's size along the picture's edges by joint bilateral
+ * upsampling, as {@code capture/refine.py}.
  */
 public final class Upsampling {
-    private static final float LEAST_WEIGHT = 0.02f;
     private static final float BRIGHTNESS_SIGMA = 0.06f;
     private static final float UNLIKE_WEIGHT = 1e-3f;
 
@@ -13,17 +12,10 @@ public final class Upsampling {
 
     /** Depth and confidence along a picture's edges, at its size. */
     public static ModelAnswer along(Rgb picture, ModelAnswer small) {
-        Plane dioptres = small.dioptres;
-        Rgb colour = Resize.area(picture, dioptres.height, dioptres.width);
-        Plane weight = new Plane(dioptres.height, dioptres.width);
-        for (int i = 0; i < weight.data.length; i++) {
-            weight.data[i] = small.confidence.data[i] + LEAST_WEIGHT;
-        }
-        Plane settled = new WeightedMedian(colour, weight).of(dioptres);
         Plane confidence = Filters.boxMean(small.confidence, 3);
         return new ModelAnswer(
                 Resize.linear(small.position, picture.height, picture.width),
-                grown(settled, picture.gray()),
+                grown(small.dioptres, picture.gray()),
                 Resize.linear(confidence, picture.height, picture.width));
     }
 

@@ -2,7 +2,7 @@ package org.edgedepth.core;
 
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
-import static org.junit.Assert.assertSame;
+import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
 import java.util.ArrayList;
@@ -15,6 +15,7 @@ import org.junit.Test;
 /** Relative blur against Python. */
 public class RelativeBlurTest {
     private static final Plane ANSWER = Golden.array("blur_answer").plane();
+    private static final Plane CONFIDENCE = Golden.array("blur_confidence").plane();
 
     private final JSONObject figures;
     private final double coc;
@@ -38,11 +39,13 @@ public class RelativeBlurTest {
     }
 
     private List<BlurLadder> ladders() throws JSONException {
-        return BlurLadder.of(frames(4), coc, ANSWER.height, ANSWER.width);
+        List<AlignedFrame> frames = frames(4);
+        double k = coc * ANSWER.width / frames.get(0).rgb.width;
+        return BlurPair.ladders(BlurPair.of(frames, ANSWER.height, ANSWER.width), k);
     }
 
     private static Plane light(AlignedFrame frame) {
-        return BlurLadder.linearLight(frame.rgb, ANSWER.height, ANSWER.width);
+        return BlurPair.linearLight(frame.rgb, ANSWER.height, ANSWER.width);
     }
 
     @Test
@@ -65,7 +68,7 @@ public class RelativeBlurTest {
             System.arraycopy(logs[i], 0, actual, i * ANSWER.data.length, ANSWER.data.length);
         }
         for (int i = 0; i < actual.length; i++) {
-            actual[i] /= BlurLadder.SAMPLES;
+            actual[i] /= BlurPair.SAMPLES;
         }
         Plane plane = new Plane(expected.height, expected.width, actual);
         Golden.assertClose("logs", expected, plane, 0.01);
@@ -77,9 +80,17 @@ public class RelativeBlurTest {
     }
 
     @Test
+    public void whatFollowsIsPythons() throws JSONException {
+        Posterior after = Posterior.of(ANSWER, ladders(), figures.getDouble("scale"), 1);
+        Golden.assertClose("mean", Golden.array("blur_mean").plane(), after.dioptres, 0.01);
+        Golden.assertClose("spread", Golden.array("blur_spread").plane(), after.spread, 0.01);
+        Golden.assertClose("told", Golden.array("blur_told").plane(), after.told, 0.03);
+    }
+
+    @Test
     public void theAnswerMovesAsInPython() throws JSONException {
-        Plane moved = RelativeBlur.of(ANSWER, frames(4), coc);
-        Golden.assertClose("moved", Golden.array("blur_moved").plane(), moved, 0.01);
+        Plane moved = RelativeBlur.of(ANSWER, CONFIDENCE, frames(4), coc);
+        Golden.assertClose("moved", Golden.array("blur_weighed").plane(), moved, 0.02);
         double change = 0;
         for (int i = 0; i < moved.data.length; i++) {
             change += Math.abs(moved.data[i] - ANSWER.data[i]) / moved.data.length;
@@ -88,14 +99,19 @@ public class RelativeBlurTest {
     }
 
     @Test
-    public void twoPlanesDoNotTellTheirK() throws JSONException {
-        assertSame(ANSWER, RelativeBlur.of(ANSWER, frames(2), coc));
+    public void twoPlanesOnlySettle() throws JSONException {
+        List<AlignedFrame> frames = frames(2);
+        assertNull(RelativeBlur.of(ANSWER, CONFIDENCE, frames, coc));
+        ModelAnswer answer = new ModelAnswer(ANSWER, ANSWER, CONFIDENCE);
+        Plane expected = Settling.alone(answer, frames.get(0).rgb).dioptres;
+        Plane actual = Settling.byRelativeBlur(answer, frames, coc).dioptres;
+        assertArrayEquals(expected.data, actual.data, 0);
     }
 
     @Test
     public void kernelsHaveTheirVariance() {
         for (double variance : new double[] {0.01, 0.4, 0.41, 3, 20}) {
-            float[] kernel = BlurLadder.diffusion(variance);
+            float[] kernel = BlurPair.diffusion(variance);
             double total = 0;
             double found = 0;
             for (int i = 0; i < kernel.length; i++) {

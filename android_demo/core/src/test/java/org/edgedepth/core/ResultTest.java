@@ -22,8 +22,26 @@ public class ResultTest {
     }
 
     @Test
-    public void depthIsRefinedAsInPython() {
+    public void depthSettlesAsInPython() {
+        Rgb picture = Golden.array("refine_picture").rgb();
         Plane dioptres = Golden.array("refine_dioptres").plane();
+        Plane confidence = Golden.array("refine_confidence").plane();
+        Plane spread = Golden.array("refine_spread").plane();
+        Golden.assertClose(
+                "alone",
+                Golden.array("settled").plane(),
+                Settling.along(picture, dioptres, confidence, null),
+                2e-5);
+        Golden.assertClose(
+                "by its spread",
+                Golden.array("settled_by_spread").plane(),
+                Settling.along(picture, dioptres, confidence, spread),
+                2e-5);
+    }
+
+    @Test
+    public void settledDepthGrowsAsInPython() {
+        Plane dioptres = Golden.array("settled").plane();
         Plane confidence = Golden.array("refine_confidence").plane();
         ModelAnswer small = new ModelAnswer(dioptres, dioptres, confidence);
         ModelAnswer large = Upsampling.along(Golden.array("refine_picture").rgb(), small);
