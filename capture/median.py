@@ -113,24 +113,33 @@ def _one_pass(
 ) -> Plane:
     height, width = plane.shape
     tilt = slope(plane, weight, max(LEAST_FIT_PX, 3 * distance // 2))
+    around_plane, around_weight, around_guide = (
+        cv2.copyMakeBorder(x, distance, distance, distance, distance, cv2.BORDER_REPLICATE)
+        for x in (plane, weight, guide)
+    )
     rows, columns = np.arange(height), np.arange(width)
     values, weights = [plane], [np.float32(OWN_WEIGHT) * weight]
     for down, right in itertools.product((-distance, 0, distance), repeat=2):
         if down == right == 0:
             continue
-        y, x = np.clip(rows + down, 0, height - 1), np.clip(columns + right, 0, width - 1)
-        rise = tilt.down * (y - rows)[:, None].astype(np.float32)
-        rise += tilt.right * (x - columns).astype(np.float32)
-        apart = guide[y][:, x] - guide
+        there = (
+            slice(distance + down, distance + down + height),
+            slice(distance + right, distance + right + width),
+        )
+        lower = np.clip(rows + down, 0, height - 1) - rows
+        righter = np.clip(columns + right, 0, width - 1) - columns
+        rise = tilt.down * lower[:, None].astype(np.float32)
+        rise += tilt.right * righter.astype(np.float32)
+        apart = around_guide[there] - guide
         unlike = np.einsum("hwc,hwc->hw", apart, apart)
-        said = plane[y][:, x] - rise
+        said = around_plane[there] - rise
         like = cv2.exp(unlike * np.float32(-0.5 / COLOUR_SIGMA**2))
         if spread is not None:
             far = np.square((said - plane) / spread)
             near = cv2.exp(far * np.float32(-0.5 / NEAR_SPREADS**2))
             like *= np.float32(LEAST_NEAR) + np.float32(1 - LEAST_NEAR) * near
         values.append(said)
-        weights.append(weight[y][:, x] * like)
+        weights.append(around_weight[there] * like)
     return _median(np.stack(values), np.stack(weights))
 
 
