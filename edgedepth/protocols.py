@@ -81,7 +81,7 @@ DEV_RGBD = (
 )
 """Scenes of the development set that no shipped model is trained on."""
 
-TRACED_SAMPLES, PATHTRACED_SAMPLES = 48, 32
+TRACED_SAMPLES, PATHTRACED_SAMPLES = 96, 32
 """Rays through a pixel of a picture."""
 
 

@@ -10,13 +10,14 @@ from edgedepth.data.desk import desk_world
 from edgedepth.data.scenes import (
     FARTHEST_M,
     NEAREST_M,
+    lens_points,
     make_world,
     procedural_scene,
     render_world,
     trace_thin_lens,
 )
 from edgedepth.data.textures import KINDS, Material, colour_at
-from edgedepth.data.tracer import FACES, trace
+from edgedepth.data.tracer import FACES, ROOM, Primitive, World, trace
 from edgedepth.metrics import psnr
 
 
@@ -95,6 +96,37 @@ def test_a_lens_blurs_what_is_out_of_focus_only() -> None:
     at_far = np.abs(1 / depth - far) < 0.02
     error = np.abs(sharp_near - rgb).mean(-1)
     assert error[at_near].mean() < 0.6 * error[at_far].mean()
+
+
+@pytest.mark.parametrize("count", [32, 48, 96])
+def test_rays_lie_evenly_on_the_lens_and_in_the_pixel(count: int) -> None:
+    lens, pixel = lens_points(count)
+    assert lens.shape == pixel.shape == (count, 2)
+    assert (np.hypot(*lens.T) <= 1).all()
+    assert np.square(lens).mean(axis=0) == pytest.approx(0.25, rel=0.1)
+    assert pixel.mean(axis=0) == pytest.approx(0.5)
+    np.testing.assert_allclose(lens.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(lens.T @ (pixel - 0.5), 0, atol=1e-12)
+
+
+def wall(distance_m: float) -> World:
+    """A grained wall that faces the camera."""
+    colours = ((0.1, 0.1, 0.1), (0.5, 0.5, 0.5), (0.9, 0.9, 0.9))
+    grain = Material("speckle", 60.0, colours, 1.0, 0.5, (0.3, 0.7), 0.2, 1)
+    room = Primitive(ROOM, np.zeros(3), np.eye(3), np.array([9.0, 9.0, distance_m]), (grain,))
+    return World((room,), np.zeros(3), np.eye(3), 0.5, np.zeros(3), 1.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_traced_lens_is_sharpest_where_it_is_focused(axis: int) -> None:
+    """At a phone's small blur, where a pixel is as wide as the blur, and along either side."""
+    detail = []
+    for focus in (0.5, 1.5, 2.5):
+        picture = trace_thin_lens(wall(1 / 1.5), 120, 160, focus, 1.64, 96).mean(axis=-1)
+        detail.append(float(np.square(np.diff(picture, n=2, axis=axis)).mean()))
+    farther, sharp, nearer = detail
+    assert farther < 0.8 * sharp
+    assert nearer == pytest.approx(farther, rel=0.02)
 
 
 def test_a_scene_takes_under_a_third_of_a_second_at_vga() -> None:
