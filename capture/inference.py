@@ -339,14 +339,14 @@ def settled(
 
 
 def finish(
-    settled: Depth, guide: NDArray[np.uint8], size: tuple[int, int], min_confidence: float
+    answer: Depth, guide: NDArray[np.uint8], size: tuple[int, int], min_confidence: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
     """Bring a settled answer to the output's size along the reference's edges.
 
     Returns:
         depth in metres with NaN below ``min_confidence``, confidence, the reference picture.
     """
-    dioptres, confidence, reference = upsample(settled.dioptres, settled.confidence, guide, size)
+    dioptres, confidence, reference = upsample(answer.dioptres, answer.confidence, guide, size)
     metres = optics.dioptres_to_metres(np.maximum(dioptres, 1 / FARTHEST_M)).astype(np.float32)
     if confidence is None:
         confidence = np.isfinite(metres).astype(np.float32)

@@ -135,12 +135,16 @@ def _one_pass(
         said = around_plane[there] - rise
         like = cv2.exp(unlike * np.float32(-0.5 / COLOUR_SIGMA**2))
         if spread is not None:
-            far = np.square((said - plane) / spread)
-            near = cv2.exp(far * np.float32(-0.5 / NEAR_SPREADS**2))
-            like *= np.float32(LEAST_NEAR) + np.float32(1 - LEAST_NEAR) * near
+            like *= _near((said - plane) / spread)
         values.append(said)
         weights.append(around_weight[there] * like)
     return _median(np.stack(values), np.stack(weights))
+
+
+def _near(spreads: Plane) -> Plane:
+    """(h, w) what neighbours count whose depth is so many standard deviations away."""
+    near = cv2.exp(np.square(spreads) * np.float32(-0.5 / NEAR_SPREADS**2))
+    return np.float32(LEAST_NEAR) + np.float32(1 - LEAST_NEAR) * near
 
 
 def _median(values: NDArray[np.float32], weights: NDArray[np.float32]) -> Plane:
