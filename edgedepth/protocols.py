@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.data.missing import fill_missing
-from edgedepth.data.pathtraced import PathScene, scene_name
+from edgedepth.data.pathtraced import EDITION, PathScene, scene_name
 from edgedepth.data.recipe import DISPLAY_GAMMA
 from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import (
@@ -167,7 +167,7 @@ def pathtraced_stages(
         world = _world_within_reach(protocol, seed)
         made = functools.cache(functools.partial(PathScene, seed, world=world))
         rays = f"{SIZE[1]}x{SIZE[0]}x{PATHTRACED_SAMPLES}"
-        key = f"{scene_name(seed)}-{rays}-from-{min(protocol.planes_m):g}m"
+        key = f"{scene_name(seed)}-{EDITION}-{rays}-from-{min(protocol.planes_m):g}m"
         scene = keep(key, functools.partial(_sharp, made))
         yield Stage(scene, functools.partial(_path_trace, made), index)
 

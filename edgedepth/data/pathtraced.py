@@ -34,13 +34,19 @@ LLVM = (
 )
 """Where Debian has the library that makes Mitsuba several times faster; 14 and 16 abort."""
 
+EDITION = 2
+"""Raised where the same scene gives other pictures than before: kept ones are made again."""
+
 _BOUNCES = 5
-_PASS = 8
-"""Samples of a pixel that are followed at once: memory."""
+_PASS = 16
+"""Samples of a pixel that are followed at once, spread evenly over lens and pixel."""
 
 _PHOTO_SHARE, _GLOSS_SHARE = 0.6, 0.3
 _PICTURE_PX, _TEXELS = 640, (64, 1536)
 """A texture has a texel for each pixel of so wide a picture, within these bounds."""
+
+_DARKEST = 0.005
+"""Albedo below which a surface is as good as black."""
 
 _BRIGHTEST = 0.85
 """No surface gives back more of the light."""
@@ -291,7 +297,7 @@ class PathScene:
                     "pixel_format": "rgb",
                     "component_format": "float32",
                 },
-                "sampler": {"type": "independent"},
+                "sampler": {"type": "multijitter", "sample_count": _PASS},
                 **lens,
             }
         )
@@ -430,6 +436,8 @@ def _tinted(rng: np.random.Generator, radiance: float) -> list[float]:
 def denoised(light: Floats, albedo: Floats, normals: Floats) -> Floats:
     """Linear light without a path tracer's noise (Open Image Denoise, Afra 2025).
 
+    What falls on surfaces is denoised and not what comes back, so that textures stay as they are.
+
     Raises:
         UserError: the denoiser is not installed.
     """
@@ -439,7 +447,8 @@ def denoised(light: Floats, albedo: Floats, normals: Floats) -> Floats:
         raise UserError(
             "path tracing needs Open Image Denoise", "pip install 'edgedepth[pathtrace]'"
         ) from None
-    parts = (np.ascontiguousarray(part, np.float32) for part in (light, albedo, normals))
-    colour, white, facing = parts
-    clean: Floats = np.asarray(denoise(colour, albedo=white, normal=facing, hdr=True), np.float32)
-    return clean
+    paint = np.maximum(albedo, np.float32(_DARKEST))
+    falling = np.ascontiguousarray(light / paint, np.float32)
+    helpers = {"albedo": np.ones_like(falling), "normal": np.ascontiguousarray(normals, np.float32)}
+    clean: Floats = np.asarray(denoise(falling, **helpers, hdr=True), np.float32)
+    return clean * paint

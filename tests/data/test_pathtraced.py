@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from edgedepth import protocols
 from edgedepth.commands.data import data as data_command
 from edgedepth.commands.eval import eval as eval_command
-from edgedepth.data.pathtraced import PathScene, make_surfaces
+from edgedepth.data.pathtraced import PathScene, denoised, make_surfaces
 from edgedepth.data.photos import open_photos
 from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import make_world, render_world
@@ -66,6 +66,25 @@ def test_its_lens_blurs_by_the_dioptres_out_of_focus():
     in_focus = scene.through_lens(*SIZE, focus - 1.0, k, 64)
     assert psnr(seen, expected) > psnr(seen, sharp.rgb) + 6
     assert psnr(in_focus, sharp.rgb) > psnr(in_focus, expected) + 6
+
+
+def test_denoising_takes_noise_out_of_the_light_and_leaves_the_texture():
+    rng = np.random.default_rng(4)
+    paint = rng.uniform(0.05, 0.8, (96, 128, 3)).astype(np.float32)
+    falling = np.linspace(0.4, 1.6, 128, dtype=np.float32)[None, :, None] * np.ones_like(paint)
+    grain = rng.gamma(8, 1 / 8, (96, 128, 1)).astype(np.float32)
+    facing = np.zeros_like(paint)
+    facing[..., 2] = -1
+    clean = denoised(paint * falling * grain, paint, facing)
+    left, before = (
+        float(np.abs(x / (paint * falling) - 1).mean()) for x in (clean, grain * paint * falling)
+    )
+    assert left < 0.2 * before
+
+
+def test_a_black_surface_stays_black():
+    light = np.zeros((32, 32, 3), np.float32)
+    assert denoised(light, light, light).max() < 1e-3
 
 
 def test_surfaces_are_the_seeds_and_photos_cover_some(tmp_path: Path):
