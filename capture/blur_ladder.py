@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.capture.flow import laid_over
+from edgedepth.cues import resized
 from edgedepth.guided import GuidedFilter, Plane
+from edgedepth.light import linear_gray
 from edgedepth.stack import FocalStack, Frame
 
 FINER = 2
 """Pixels of the frames to one of the answer, along a side."""
 
-GAMMA = 2.2
 INNER_STEPS, OUTER_STEPS = 12, 20
 """Hypotheses from the middle between two planes to half a gap past one of them, and to the end
 of the range past the first or the last."""
@@ -253,12 +254,7 @@ def unlike(one: Plane, other: Plane) -> Plane:
 
 def linear_light(rgb: NDArray[np.uint8], size: tuple[int, int]) -> Plane:
     """Softened brightness in linear light, ``FINER`` pixels to one of (h, w) ``size`` a side."""
-    table = np.power(np.arange(256, dtype=np.float32) / 255, np.float32(GAMMA))
-    light = cv2.cvtColor(cv2.LUT(rgb, table), cv2.COLOR_RGB2GRAY)
-    height, width = FINER * size[0], FINER * size[1]
-    if light.shape != (height, width):
-        way = cv2.INTER_AREA if light.shape[1] > width else cv2.INTER_LINEAR
-        light = cv2.resize(light, (width, height), interpolation=way)
+    light = resized(linear_gray(rgb), FINER * size[1], FINER * size[0])
     return cv2.sepFilter2D(light, -1, SOFT, SOFT)
 
 

@@ -117,16 +117,17 @@ def focus_energy(cue_rgb: NDArray[np.uint8], height: int, width: int) -> Plane:
     gray = cv2.cvtColor(cue_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     half = _halve(gray)
     energy = modified_laplacian(gray)
-    energy += HALF_SIZE_WEIGHT * _resize(modified_laplacian(half), gray.shape[1], gray.shape[0])
+    energy += HALF_SIZE_WEIGHT * resized(modified_laplacian(half), gray.shape[1], gray.shape[0])
     maps = (energy, modified_laplacian(_halve(half)))
-    return np.stack([_resize(m, width, height) for m in maps], axis=-1)
+    return np.stack([resized(m, width, height) for m in maps], axis=-1)
 
 
 def _halve(image: Plane) -> Plane:
-    return _resize(image, max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
+    return resized(image, max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
 
 
-def _resize(image: Plane, width: int, height: int) -> Plane:
+def resized(image: Plane, width: int, height: int) -> Plane:
+    """The plane at another size: averaged where it shrinks, interpolated where it grows."""
     if image.shape == (height, width):
         return image
     shrinks = image.shape[1] > width

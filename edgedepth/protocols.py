@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from edgedepth.data.missing import fill_missing
 from edgedepth.data.pathtraced import EDITION, PathScene, scene_name
-from edgedepth.data.recipe import DISPLAY_GAMMA
 from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import (
     FARTHEST_M,
@@ -25,6 +24,7 @@ from edgedepth.data.scenes import (
     trace_thin_lens,
 )
 from edgedepth.data.sources import EVALUATION_SEED, Source
+from edgedepth.light import DISPLAY_GAMMA
 from edgedepth.stack import FocalStack, Frame
 
 SIZE = (480, 640)

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from edgedepth.data.meshes import shape_of
 from edgedepth.data.photos import PhotoSource, lay
-from edgedepth.data.recipe import DISPLAY_GAMMA
 from edgedepth.data.scenes import RgbdScene, make_world
 from edgedepth.data.textures import Material, colour_at
 from edgedepth.data.tracer import ROOM, Primitive, World
 from edgedepth.errors import UserError
+from edgedepth.light import DISPLAY_GAMMA
 
 Floats = NDArray[np.float32]
 

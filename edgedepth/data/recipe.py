@@ -25,9 +25,9 @@ from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import FARTHEST_M, NEAREST_M, RgbdScene
 from edgedepth.data.sources import Source
 from edgedepth.errors import UserError
+from edgedepth.light import DISPLAY_GAMMA
 
 Renderer = Literal["edgedepth", "paper"]
-DISPLAY_GAMMA = 2.2
 PHOTO_SOURCE_SHARE = 0.75
 """Painted surfaces whose picture comes from photos, where real scenes could give it too."""
 

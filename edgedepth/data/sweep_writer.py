@@ -25,12 +25,13 @@ from edgedepth.data.missing import fill_missing
 from edgedepth.data.pairs import millimetres
 from edgedepth.data.paper_renderer import paper_coc_px_per_metre, render_stack_paper
 from edgedepth.data.planes import LAYOUTS
-from edgedepth.data.recipe import DISPLAY_GAMMA, Renderer
+from edgedepth.data.recipe import Renderer
 from edgedepth.data.renderer import render_stack
 from edgedepth.data.scenes import FARTHEST_M, RgbdScene
 from edgedepth.data.sources import Source
 from edgedepth.errors import UserError
 from edgedepth.files import new_folder
+from edgedepth.light import DISPLAY_GAMMA
 
 TRUTH_SCHEMA = "edgedepth-truth/1"
 DEFAULT_SIZE = (960, 1280)

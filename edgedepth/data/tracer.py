@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth.data.textures import Floats, Material, colour_at
+from edgedepth.light import DISPLAY_GAMMA
 
 BOX, ELLIPSOID, CYLINDER, ROOM = range(4)
 FACES = 6
@@ -243,7 +244,7 @@ def _shade(
         direct = direct * _lit(world, index, point, light)
     # Light adds up in linear light, colours are gamma-encoded.
     strength = world.ambient * (1 - 0.25 * outward[1]) + world.lamp * direct
-    rgb = albedo * (np.maximum(strength, 0) ** np.float32(1 / 2.2))[:, None]
+    rgb = albedo * (np.maximum(strength, 0) ** np.float32(1 / DISPLAY_GAMMA))[:, None]
     return np.clip(rgb, 0, 1), faces
 
 

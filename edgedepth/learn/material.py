@@ -18,7 +18,7 @@ from edgedepth.data.renderer import blur
 from edgedepth.errors import UserError
 from edgedepth.learn.evidence import check_stack
 from edgedepth.learn.noise import noise_level
-from edgedepth.learn.spectra import GAMMA
+from edgedepth.light import DISPLAY_GAMMA
 from edgedepth.preprocess import CUE_SCALES, Fit, ModelInputs, model_inputs
 from edgedepth.spec import ModelSpec
 from edgedepth.stack import FocalStack, Frame
@@ -106,7 +106,7 @@ def prepare(sweep: Sweep, spec: ModelSpec, threads: int = 2) -> Material:
     composite = Frame(all_in_focus(kept), 0.0)
     sharp, _ = _picture(composite, inputs.fit, size)
     diameters = _diameters(k * inputs.sweep.span * (1 + OUTSIDE))
-    light = (sharp.astype(np.float32) / 255) ** np.float32(GAMMA)
+    light = (sharp.astype(np.float32) / 255) ** np.float32(DISPLAY_GAMMA)
     shown = [_picture(f, inputs.fit, size) for f in kept.frames]
     held_picture, held_mask = _picture(stack.frames[held], inputs.fit, size)
     return Material(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgedepth.learn.spectra import GAMMA
+from edgedepth.light import DISPLAY_GAMMA
 from edgedepth.models.backend import tf
 
 Tensor = Any
@@ -46,7 +46,7 @@ def render(
     share = tf.clip_by_value((wanted[..., None] - squares[:-1]) / gaps, 0.0, 1.0)
     steps = levels[1:] - levels[:-1]
     light = levels[0] + tf.einsum("nhwj,jhwc->nhwc", share, steps)
-    return tf.pow(tf.maximum(light, 0.0) + 1e-4, 1 / GAMMA)
+    return tf.pow(tf.maximum(light, 0.0) + 1e-4, 1 / DISPLAY_GAMMA)
 
 
 def _beyond_sharpest(dioptres: Tensor, focus: Tensor, captured: Tensor, k: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth.light import linear_gray
 from edgedepth.stack import FocalStack, Frame
 
 Doubles = NDArray[np.float64]
@@ -27,7 +28,6 @@ BANDS = 10
 LOWEST, HIGHEST = 2.5 / TILE, 0.32
 """Band edges in cycles per pixel: above the window's own leakage, below where JPEG rules."""
 
-GAMMA = 2.2
 LEAST_SIGNAL = 8.0
 """A tile's best frame must exceed the noise by this much, in power, in most bands."""
 
@@ -148,13 +148,6 @@ def _band_power(rgb: NDArray[np.uint8], corners: NDArray[np.intp]) -> Doubles:
         for band, members in enumerate(index):
             power[start : start + len(part), band] = flat[:, members].mean(axis=1)
     return power
-
-
-def linear_gray(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(H, W) linear light in [0, 1] of a gamma-encoded picture."""
-    table = (np.arange(256, dtype=np.float32) / 255) ** np.float32(GAMMA)
-    weights = np.array([[0.299, 0.587, 0.114]], np.float32)
-    return np.asarray(cv2.transform(table[rgb], weights), np.float32).reshape(rgb.shape[:2])
 
 
 @lru_cache(maxsize=1)
