@@ -222,22 +222,27 @@ def run_eval(shipped: list[ModelFile], runs: Mapping[str, Path], effort: Effort,
 def keep_rows(made: dict[str, Any], earlier: Mapping[str, Any]) -> None:
     """Give a new eval record the rows of those runs of an earlier one that it has not.
 
-    All of a run or nothing: only where every report with its rows has one beside it that is of
-    the same scenes and has the same classical row.
+    A report gets them where the earlier one of the same scenes has the same classical row.
     """
     for run in earlier.get("runs", ()):
         if run["name"] in {one["name"] for one in made["runs"]}:
             continue
         names = [f"{run['name']} ({phase})" for phase in ("float", "qat")]
-        theirs = [r for r in earlier["reports"] if names[0] in r["rows"]]
-        pairs = [(old, new) for old in theirs for new in made["reports"] if _alike(old, new)]
-        if len(pairs) != len(theirs):
-            print(f"the rows of {run['name']} are gone: scenes or the classical row differ")
-            continue
-        made["runs"].append(run)
-        for old, new in pairs:
-            for name in names:
-                new["rows"][name], new["gains"][name] = old["rows"][name], old["gains"][name]
+        kept = False
+        for old in earlier["reports"]:
+            if names[0] not in old["rows"]:
+                continue
+            same = [new for new in made["reports"] if _alike(old, new)]
+            for new in same:
+                for name in names:
+                    new["rows"][name], new["gains"][name] = old["rows"][name], old["gains"][name]
+            kept |= bool(same)
+            if not same:
+                where = f"{old['protocol']['name']} on {old['data']}"
+                why = "scenes or the classical row differ"
+                print(f"the rows of {run['name']} are gone from {where}: {why}")
+        if kept:
+            made["runs"].append(run)
 
 
 def _alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

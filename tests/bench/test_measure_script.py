@@ -166,7 +166,21 @@ def test_rows_of_another_measurement_do_not_stay(
     script.keep_rows(made, earlier)
     assert made["runs"] == []
     assert list(now["rows"]) == ["classical"]
-    assert "the rows of paper are gone" in capsys.readouterr().out
+    assert "the rows of paper are gone from phone on procedural" in capsys.readouterr().out
+
+
+def test_rows_stay_where_they_can_when_other_scenes_have_changed() -> None:
+    traced = {"data": "traced"}
+    earlier = {
+        "runs": [{"name": "paper"}],
+        "reports": [reports_with(0.5, **PAPER_ROWS), reports_with(0.7, **PAPER_ROWS) | traced],
+    }
+    made = {"runs": [], "reports": [reports_with(0.5), reports_with(0.6) | traced]}
+    script.keep_rows(made, earlier)
+    assert made["runs"] == [{"name": "paper"}]
+    same, other = made["reports"]
+    assert same["rows"]["paper (float)"] == {"rmse": 2.0}
+    assert list(other["rows"]) == ["classical"]
 
 
 def test_bad_usage_is_one_line(tmp_path: Path) -> None:
