@@ -179,6 +179,7 @@ def load_mitsuba() -> Any:
         os.environ.setdefault("DRJIT_LIBLLVM_PATH", library)
     fast = os.environ.get("DRJIT_LIBLLVM_PATH")
     mitsuba.set_variant("llvm_ad_rgb" if fast else "scalar_rgb")
+    mitsuba.set_log_level(mitsuba.LogLevel.Error)  # it tells of every count of rays it rounds up
     return mitsuba
 
 

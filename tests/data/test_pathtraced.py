@@ -107,13 +107,14 @@ def test_surfaces_are_the_seeds_and_photos_cover_some(tmp_path: Path):
 
 def test_the_command_makes_what_rgbd_reads_and_adds_to_it(tmp_path: Path):
     folder = tmp_path / "made"
-    words = ["data", "pathtrace", str(folder), "--size", "64x64", "--samples", "1"]
+    words = ["data", "pathtrace", str(folder), "--size", "64x64", "--samples", "5"]
     done = subprocess.run(
         [sys.executable, "-m", "edgedepth", *words, "--scenes", "1"],
         capture_output=True,
         text=True,
         check=True,
     )
+    assert "WARN" not in done.stderr
     assert done.stdout == f"{folder}: 1 scenes made, 0 were there\n"
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     (tmp_path / "objects").mkdir()
