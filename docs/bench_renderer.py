@@ -45,7 +45,7 @@ TIMED_LEVELS = 16
 
 def case(seed: int, samples: int, cache: Path) -> dict[str, Floats]:
     """Sharp picture, dioptres, planes and traced truth of a scene."""
-    path = cache / f"{seed}-{samples}.npz"
+    path = cache / f"even-{seed}-{samples}.npz"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         scene = procedural_scene(seed, HEIGHT, WIDTH, 4)
