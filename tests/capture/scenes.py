@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -107,10 +107,19 @@ def camera_k(width: int) -> float:
     return optics.coc_px_per_dioptre(FOCAL_MM, F_NUMBER, SENSOR_MM, width)
 
 
+class Scene(Protocol):
+    """What can be photographed."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    def picture(self, focus_m: float, k: float) -> NDArray[np.uint8]: ...
+
+
 def write_sweep(
     folder: Path,
     focus_m: Sequence[float | None] = FOCUS_M,
-    scene: TwoPlanes | None = None,
+    scene: Scene | None = None,
     motions: Sequence[NDArray[np.float64]] | None = None,
     **tags: Any,
 ) -> Path:

@@ -262,5 +262,5 @@ def test_shake_costs_little_accuracy(tmp_path: Path) -> None:
     """Depth after shake and alignment within 10 % of still."""
     from tests.capture import measure_alignment
 
-    still, shaken = measure_alignment.depth_errors(tmp_path, 4)
+    still, shaken = measure_alignment.depth_errors(tmp_path, 16)
     assert shaken < 1.1 * still
