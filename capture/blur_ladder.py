@@ -194,7 +194,7 @@ class Pair:
                 sharper = cv2.sepFilter2D(sharper, -1, kernel, kernel)
                 spread = np.convolve(spread, kernel)
             noise = np.float32(1 + np.square(np.square(spread).sum()) / least)
-            left = unlike(sharper, blurrier) / noise
+            left = _unlike(sharper, blurrier) / noise
             yield self.smooth(np.float32(-SAMPLES / 2) * cv2.log(left + self.floor))
 
 
@@ -230,7 +230,7 @@ def pairs(stack: FocalStack, size: tuple[int, int], threads: int = 2) -> list[Pa
                 if frame.valid is not None:
                     known = frame.valid.astype(np.float32)
                     trust = trust * cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)
-            quietest = float(np.quantile(unlike(beyond, before) / np.float32(2), QUIETEST))
+            quietest = float(np.quantile(_unlike(beyond, before) / np.float32(2), QUIETEST))
             floor = np.float32(max(FLOOR, NOISE_FLOOR * quietest))
             return Pair(gap, beyond, before, trust, floor, smooth)
 
@@ -243,7 +243,7 @@ def ladders(pairs: Sequence[Pair], k: float, threads: int = 2) -> list[Ladder]:
         return list(side_by_side.map(lambda pair: pair.climb(k), pairs))
 
 
-def unlike(one: Plane, other: Plane) -> Plane:
+def _unlike(one: Plane, other: Plane) -> Plane:
     """(h, w) mean squared difference of planes that have ``FINER`` pixels to one."""
     height, width = one.shape
     size = (width // FINER, height // FINER)

@@ -17,9 +17,9 @@ from edgedepth.capture.decode import decode, reduction_for
 from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.limits import check_frames
 from edgedepth.capture.modelfile import ModelFile, read_model_file
-from edgedepth.capture.refine import settle, upsample
+from edgedepth.capture.refine import upsample
 from edgedepth.capture.register import RegisteredSweep, register_sweep
-from edgedepth.capture.relative_blur import by_relative_blur
+from edgedepth.capture.relative_blur import weighed_and_settled
 from edgedepth.capture.runtimes import Arrays, Runtime, Signature, Tensor, choose
 from edgedepth.capture.sweep import Sweep
 from edgedepth.capture.uncalibrated import Ordering, order_frames, relative_position
@@ -330,12 +330,9 @@ def settled(
         stack: what the model got.
         calibrated: its focus distances and K are known.
     """
-    weighed = None
-    if calibrated and spec.output == "sweep":
-        weighed = by_relative_blur(raw.dioptres, raw.confidence, stack, threads)
-    if weighed is None:
-        weighed = settle(raw.dioptres, raw.confidence, stack.reference.rgb)
-    return replace(raw, dioptres=weighed)
+    told = calibrated and spec.output == "sweep"
+    dioptres = weighed_and_settled(raw.dioptres, raw.confidence, stack, told, threads)
+    return replace(raw, dioptres=dioptres)
 
 
 def finish(

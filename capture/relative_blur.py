@@ -93,6 +93,18 @@ def by_relative_blur(
     return dioptres
 
 
+def weighed_and_settled(
+    dioptres: Plane,
+    confidence: Plane | None,
+    stack: FocalStack,
+    relative_blur: bool = True,
+    threads: int = 2,
+) -> Plane:
+    """As :func:`by_relative_blur`; only settled where that says nothing or is not wanted."""
+    weighed = by_relative_blur(dioptres, confidence, stack, threads) if relative_blur else None
+    return settle(dioptres, confidence, stack.reference.rgb) if weighed is None else weighed
+
+
 def posterior(dioptres: Plane, found: Sequence[Ladder], scale: float, doubt: float) -> Posterior:
     """Answers (h, w), weighed against ladders.
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from edgedepth import baselines, optics
 from edgedepth.capture.inference import Depth, finish, prepare, run_stack, settled
 from edgedepth.capture.modelfile import read_model_file
-from edgedepth.capture.refine import settle, upsample
-from edgedepth.capture.relative_blur import by_relative_blur
+from edgedepth.capture.refine import upsample
+from edgedepth.capture.relative_blur import weighed_and_settled
 from edgedepth.capture.runtimes import Runtime, choose
 from edgedepth.metrics import depth_metrics, mean_metrics
 from edgedepth.preprocess import MAX_METRES, depth_from_output
@@ -75,10 +75,8 @@ def classical(name: str = CLASSICAL, relative_blur: bool = False) -> Contestant:
                 answer.confidence,
             )
         )
-        weighed = by_relative_blur(dioptres, sure, stack) if relative_blur else None
-        if weighed is None:
-            weighed = settle(dioptres, sure, stack.reference.rgb)
-        large, _, _ = upsample(weighed, sure, stack.reference.rgb, stack.size)
+        small = weighed_and_settled(dioptres, sure, stack, relative_blur)
+        large, _, _ = upsample(small, sure, stack.reference.rgb, stack.size)
         return Answer(optics.dioptres_to_metres(large).astype(np.float32), answer.confidence)
 
     return Contestant(name, predict)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.data.textures import Floats, Material, random_material
+from edgedepth.data.textures import Material, random_material
 from edgedepth.data.tracer import (
     BOX,
     CYLINDER,
@@ -127,32 +127,33 @@ def trace_thin_lens(
     world = make_world(scene) if isinstance(scene, int) else scene
     radius = coc_px_per_dioptre * world.tan_half_width / width
     total = np.zeros((height, width, 3), np.float64)
-    for point, pixel in zip(*lens_points(samples), strict=True):
+    points, pixels = lens_points(samples)
+    for point, pixel in zip(points, pixels, strict=True):
         ray = Ray((radius * point[0], radius * point[1]), focus_dioptres, (pixel[0], pixel[1]))
         total += trace(world, height, width, ray)[0] ** gamma
-    return ((total / samples) ** (1 / gamma)).astype(np.float32)
+    return ((total / len(points)) ** (1 / gamma)).astype(np.float32)
 
 
-def lens_points(count: int) -> tuple[Floats, Floats]:
+def lens_points(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where each ray of a pixel passes the lens and the pixel: evenly over each, and both together.
 
     What a pixel averages must not lean with the part of the lens that it is seen through, or it
     acts as another lens: every point of the pixel is seen through two opposite ones.
 
     Args:
-        count: rays, an even number.
+        count: rays; one more if that is odd.
 
     Returns:
         (count, 2) points of the unit disk, and (count, 2) of a pixel, each in [0, 1).
     """
-    k = np.arange(count // 2)[:, None] + 0.5
+    k = np.arange((count + 1) // 2)[:, None] + 0.5
     base = 1.0
     for _ in range(32):  # additive sequence in three dimensions (Roberts 2018): x^4 = x + 1
         base = (1 + base) ** 0.25
     order = np.argsort(np.argsort((k * base ** -np.arange(1.0, 4.0)) % 1, axis=0), axis=0)
     places = (order + 0.5) / len(k)
     turn = np.pi * places[:, :1]
-    half = np.sqrt(2 * k / count) * np.hstack([np.cos(turn), np.sin(turn)])
+    half = np.sqrt(k / len(k)) * np.hstack([np.cos(turn), np.sin(turn)])
     return np.concatenate([half, -half]), np.concatenate([places[:, 1:]] * 2)
 
 

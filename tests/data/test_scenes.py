@@ -109,6 +109,11 @@ def test_rays_lie_evenly_on_the_lens_and_in_the_pixel(count: int) -> None:
     np.testing.assert_allclose(lens.T @ (pixel - 0.5), 0, atol=1e-12)
 
 
+def test_an_odd_count_of_rays_darkens_nothing() -> None:
+    odd, even = (trace_thin_lens(9, 24, 32, 1.0, 3.0, count) for count in (15, 16))
+    np.testing.assert_array_equal(odd, even)
+
+
 def wall(distance_m: float) -> World:
     """A grained wall that faces the camera."""
     colours = ((0.1, 0.1, 0.1), (0.5, 0.5, 0.5), (0.9, 0.9, 0.9))

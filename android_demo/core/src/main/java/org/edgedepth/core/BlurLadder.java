@@ -9,15 +9,15 @@ final class BlurLadder {
     final double[] places;
     /** Log likelihood of each, on the answer's grid. */
     final float[][] logs;
-
-    private final double[] variances;
+    /** How much each place has of another one's likelihood: differences are uncertain. */
+    final float[][] mixing;
 
     /** @param variances squared pixels by which the farther frame is blurrier, for each place */
     BlurLadder(Gap gap, double[] places, float[][] logs, double[] variances) {
         this.gap = gap;
         this.places = places;
         this.logs = logs;
-        this.variances = variances;
+        mixing = mixing(variances);
     }
 
     /** The places if K squared is {@code scale} times as large. */
@@ -29,12 +29,11 @@ final class BlurLadder {
         return scaled;
     }
 
-    /** How much each place has of another one's likelihood: differences are uncertain. */
-    float[][] mixing() {
+    private static float[][] mixing(double[] variances) {
         double[] steps = gradient(variances);
-        float[][] shares = new float[places.length][places.length];
-        for (int i = 0; i < places.length; i++) {
-            double[] row = new double[places.length];
+        float[][] shares = new float[variances.length][variances.length];
+        for (int i = 0; i < variances.length; i++) {
+            double[] row = new double[variances.length];
             double total = 0;
             for (int j = 0; j < row.length; j++) {
                 double apart = (variances[i] - variances[j]) / UNEXPLAINED_PX2;

@@ -34,11 +34,10 @@ final class Posterior {
     static Posterior of(Plane answers, List<BlurLadder> ladders, double scale, double doubt) {
         Posterior after = new Posterior(answers);
         for (BlurLadder ladder : ladders) {
-            float[][] mixing = ladder.mixing();
             SideBySide.strips(
                     answers.height,
                     (from, to) -> {
-                        Weighing weighing = new Weighing(ladder, mixing, scale, (float) doubt);
+                        Weighing weighing = new Weighing(ladder, scale, (float) doubt);
                         for (int i = from * answers.width; i < to * answers.width; i++) {
                             if (ladder.gap.speaksFor(answers.data[i])) {
                                 weighing.weigh(answers.data[i], i, after);
@@ -61,16 +60,14 @@ final class Posterior {
     /** Of single pixels: the places, weighed by likelihood and by how near they are to answers. */
     private static final class Weighing {
         private final BlurLadder ladder;
-        private final float[][] mixing;
         private final float doubt;
         private final float[] places;
         private final float[] shares;
         private final float[] likelihood;
         private final float[] weights;
 
-        Weighing(BlurLadder ladder, float[][] mixing, double scale, float doubt) {
+        Weighing(BlurLadder ladder, double scale, float doubt) {
             this.ladder = ladder;
-            this.mixing = mixing;
             this.doubt = doubt;
             double[] scaled = ladder.scaled(scale);
             places = floats(scaled);
@@ -119,7 +116,7 @@ final class Posterior {
             for (int i = 0; i < weights.length; i++) {
                 float mixed = 0;
                 for (int j = 0; j < likelihood.length; j++) {
-                    mixed += mixing[i][j] * likelihood[j];
+                    mixed += ladder.mixing[i][j] * likelihood[j];
                 }
                 weights[i] = (float) Math.log(mixed + LEAST);
             }
