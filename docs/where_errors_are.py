@@ -1,18 +1,20 @@
-"""Where a model errs: beyond its planes, at depth edges, without texture, or elsewhere; and which
-way, by how far things are.
+"""Where a model errs: beyond its planes, at depth edges, on blank surfaces, with little texture, or
+elsewhere; and which way, by how far things are.
 
     python docs/where_errors_are.py edgedepth/pretrained/edgedepth-mobile-int8.tflite rgbd:DIR
+    python docs/where_errors_are.py edgedepth/pretrained/edgedepth-mobile-int8.tflite traced
 
-Prints a table for each protocol over the development set's scenes, or those given by ``--include``:
-the share of the pixels with known depth, the pixels off by more than a quarter as a share of all,
-answered too near and too far, and the parts of the mean absolute error in dioptres and of the mean
+Prints a table for each protocol over the development set's scenes, or those given by ``--include``,
+or over twelve made ones of ``procedural``, ``traced`` or ``pathtraced``: the share of the pixels
+with known depth, the pixels off by more than a quarter as a share of all, answered too near and too
+far, the mean absolute error in dioptres there, and the parts of that of all pixels and of the mean
 squared error in metres. A pixel counts for the first kind that it is of.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,16 +22,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth import optics
+from edgedepth import album, optics
 from edgedepth.data.sources import open_source
 from edgedepth.evaluate import bounded, model_file
-from edgedepth.protocols import DEV_RGBD, PROTOCOLS, Case, Protocol, make_case, rendered_stages
+from edgedepth.protocols import (
+    DEV_RGBD,
+    PROTOCOLS,
+    Case,
+    Protocol,
+    Stage,
+    make_case,
+    rendered_stages,
+)
 
 EDGE_PX, EDGE_RATIO = 9, 1.16
 """A depth edge: depths within this window differ by more than this factor."""
 
+BLANK_PX, BLANK = 9, 1 / 255
+"""A blank surface: in this window brightness varies less than this (standard deviation), which is
+the protocols' noise."""
+
 FLAT_PX, FLAT = 25, 4 / 255
-"""No texture: brightness in this window varies less than this (standard deviation)."""
+"""Little texture, likewise."""
+
+SCENES = 12
+"""Of a source that makes them."""
 
 WRONG = 1.25
 """Off by this factor or more, which delta1 does not count."""
@@ -55,9 +72,16 @@ def kinds(case: Case, sharp: NDArray[np.float32], protocol: Protocol) -> Iterato
         known & (cv2.dilate(logs, window) - cv2.erode(logs, window) > np.log(EDGE_RATIO)),
     )
     gray = cv2.cvtColor(sharp.astype(np.float32), cv2.COLOR_RGB2GRAY)
-    mean, square = (cv2.blur(x, (FLAT_PX, FLAT_PX)) for x in (gray, gray * gray))
-    yield "without texture", known & (square - mean * mean < FLAT * FLAT)
+    yield "blank", known & (_variance(gray, BLANK_PX) < BLANK * BLANK)
+    yield "little texture", known & (_variance(gray, FLAT_PX) < FLAT * FLAT)
     yield "elsewhere", known
+
+
+def _variance(gray: NDArray[np.float32], side: int) -> NDArray[np.float64]:
+    exact = gray.astype(np.float64)
+    mean, square = (cv2.blur(x, (side, side)) for x in (exact, exact * exact))
+    variance: NDArray[np.float64] = square - mean * mean
+    return variance
 
 
 def too_near(
@@ -78,19 +102,34 @@ def too_near(
     return found
 
 
+def _mean(values: Iterable[float]) -> str:
+    known = [value for value in values if np.isfinite(value)]
+    return f"{np.mean(known):+.3f}" if known else ""
+
+
+def stages(
+    text: str, include: list[str], protocol: Protocol, cache: Path | None
+) -> Iterator[Stage]:
+    """Scenes of a source in words, before a protocol's camera."""
+    if text in album.TRACED:
+        return album.stages(text, protocol, SCENES, cache)
+    source = open_source(text, include=() if text == "procedural" else include)
+    return rendered_stages(protocol, source, SCENES if source.endless else len(source))
+
+
 def main() -> None:
     """Score one model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("source")
     parser.add_argument("--include", nargs="+", default=DEV_RGBD, help="names of scenes, * allowed")
+    parser.add_argument("--cache", type=Path, help="folder that keeps traced pictures")
     given = parser.parse_args()
     model = model_file(given.model)
-    source = open_source(given.source, include=given.include)
     for protocol in PROTOCOLS.values():
         rows: dict[str, list[tuple[float, ...]]] = {}
         signed: list[list[float]] = []
-        for stage in rendered_stages(protocol, source, len(source)):
+        for stage in stages(given.source, given.include, protocol, given.cache):
             case = make_case(protocol, stage, stage.shoot(protocol))
             said, true = 1 / bounded(model.predict(case.stack)), 1 / case.truth_m
             error, near, far = np.abs(said - true), said / true >= WRONG, true / said >= WRONG
@@ -105,15 +144,20 @@ def main() -> None:
                 parts = mine.sum(), *wrong, error[mine].sum(), squared[mine].sum()
                 rows.setdefault(name, []).append(tuple(float(p / total) for p in parts))
         wrong_heads = f"too near by {WRONG}", f"too far by {WRONG}"
-        heads = "pixels", *wrong_heads, "part of MAE D", "part of MSE m²"
+        heads = "pixels", *wrong_heads, "MAE D", "part of MAE D", "part of MSE m²"
         print(f"\n| {protocol.name} | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
         for name, found in rows.items():
             *shares, part, squares = np.mean(found, axis=0)
-            cells = [f"{share:.1%}" for share in shares] + [f"{part:.4f}", f"{squares:.4f}"]
+            cells = [f"{share:.1%}" for share in shares]
+            cells += [
+                f"{part / shares[0]:.3f}" if shares[0] else "",
+                f"{part:.4f}",
+                f"{squares:.4f}",
+            ]
             print(f"| {' | '.join([name, *cells])} |")
         ranges = " | ".join(f"{near:g} to {far:g} m" for near, far in pairwise(DEPTHS_M))
         print(f"\n| {protocol.name}, too near by D | {ranges} |\n|{'---|' * len(DEPTHS_M)}")
-        means = " | ".join(f"{mean:+.3f}" for mean in np.nanmean(signed, axis=0))
+        means = " | ".join(_mean(column) for column in zip(*signed, strict=True))
         print(f"| mean of scenes | {means} |")
 
 

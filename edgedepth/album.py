@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth import protocols
 from edgedepth.data.scenes import RgbdScene
 from edgedepth.errors import UserError
 from edgedepth.files import write_arrays
-from edgedepth.protocols import Protocol
+from edgedepth.protocols import Protocol, Stage
 from edgedepth.rundir import read_arrays
 
 Shoot = Callable[[Protocol], NDArray[np.float32]]
+
+TRACED = RAY_TRACED, PATH_TRACED = "traced", "pathtraced"
+"""Data whose pictures are no work of the layered renderer."""
+
+
+def stages(kind: str, protocol: Protocol, count: int, folder: Path | None) -> Iterator[Stage]:
+    """Scenes before a true lens, which come from the folder where it has them.
+
+    Args:
+        kind: one of ``TRACED``.
+        folder: None keeps nothing.
+
+    Raises:
+        UserError: the path tracer is not installed, or the folder cannot be written.
+    """
+    if kind == RAY_TRACED:
+        samples, made = protocols.TRACED_SAMPLES, protocols.traced_stages(protocol, count)
+    else:
+        keep = [functools.partial(kept_scene, folder)] if folder else []
+        samples = protocols.PATHTRACED_SAMPLES
+        made = protocols.pathtraced_stages(protocol, count, *keep)
+    for stage in made:
+        if folder is None:
+            yield stage
+        else:
+            shoot = kept(folder, stage.scene, stage.shoot, samples)
+            yield dataclasses.replace(stage, shoot=shoot)
 
 
 def kept(folder: Path, scene: RgbdScene, shoot: Shoot, samples: int) -> Shoot:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from edgedepth.data.sources import Source
     from edgedepth.evaluate import Contestant, Result
     from edgedepth.protocols import Case, Protocol, Stage
-
-TRACED = ("traced", "pathtraced")
-"""Data whose pictures are no work of the layered renderer."""
 
 CURVE_NAMES = ("frames", "single", "planes", "coc", "misalignment", "noise", "shuffle")
 
@@ -124,14 +120,14 @@ def eval(
     classical answer's on the same scenes, with its 95 % interval. AUSE says whether confidence
     means something: 0 at best, that of a confidence without meaning is several tenths.
     """
-    from edgedepth import evaltable, protocols
+    from edgedepth import album, evaltable, protocols
 
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
     wanted = tuple(dict.fromkeys(some)) or (CURVE_NAMES if curves else ())
     contestants = _contestants(models)
     source = None
-    if data not in TRACED:
+    if data not in album.TRACED:
         from edgedepth.data.sources import open_source
 
         source = open_source(data, include=(protocols.DEV_RGBD if dev else include) or None)
@@ -169,10 +165,10 @@ def _evaluate(
     protocol: Protocol, contestants: list[Contestant], request: Request
 ) -> dict[str, Any]:
     """One protocol's report; its pictures are written."""
-    from edgedepth import evaluate, protocols
+    from edgedepth import album, evaluate, protocols
 
     if request.source is None:
-        made = _traced(protocol, request)
+        made = album.stages(request.data, protocol, request.limit, request.cache)
     else:
         made = protocols.rendered_stages(protocol, request.source, request.limit)
     stages = list(made)
@@ -197,25 +193,6 @@ def _evaluate(
     if request.pictures is not None:
         _write_pictures(request.pictures, protocol, cases, contestants, result, report)
     return report
-
-
-def _traced(protocol: Protocol, request: Request) -> Iterator[Stage]:
-    from edgedepth import album, protocols
-
-    cache = request.cache
-    if request.data == "traced":
-        samples = protocols.TRACED_SAMPLES
-        stages = protocols.traced_stages(protocol, request.limit)
-    else:
-        samples = protocols.PATHTRACED_SAMPLES
-        keep = [functools.partial(album.kept_scene, cache)] if cache else []
-        stages = protocols.pathtraced_stages(protocol, request.limit, *keep)
-    for stage in stages:
-        if cache is None:
-            yield stage
-        else:
-            shoot = album.kept(cache, stage.scene, stage.shoot, samples)
-            yield dataclasses.replace(stage, shoot=shoot)
 
 
 def _progress(total: int) -> tqdm:  # type: ignore[type-arg]
