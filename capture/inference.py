@@ -144,7 +144,7 @@ def infer_depth(
     with _timed(seconds, "all in focus"):
         sharp = all_in_focus(registered.stack)
     with _timed(seconds, "settle"):
-        answer = settled(raw, registered.stack, file.spec, ordering is None, threads)
+        answer = settled(raw, registered.stack, sharp, file.spec, ordering is None, threads)
     with _timed(seconds, "upsample"):
         out_size = output_size(sweep.size_px) if size is None else size
         guide = guide_picture(sweep, registered.stack, out_size)
@@ -319,19 +319,25 @@ def guide_picture(sweep: Sweep, stack: FocalStack, size: tuple[int, int]) -> NDA
 
 
 def settled(
-    raw: Depth, stack: FocalStack, spec: ModelSpec, calibrated: bool = True, threads: int = 2
+    raw: Depth,
+    stack: FocalStack,
+    sharp: NDArray[np.uint8],
+    spec: ModelSpec,
+    calibrated: bool = True,
+    threads: int = 2,
 ) -> Depth:
-    """The answer, weighed against relative blur and settled along the reference.
+    """The answer, weighed against relative blur and settled along the composite.
 
     It only settles where focus is not known in dioptres, and that of a model of fixed range, the
     paper's.
 
     Args:
         stack: what the model got.
+        sharp: uint8 (H, W, 3) its all-in-focus composite.
         calibrated: its focus distances and K are known.
     """
     told = calibrated and spec.output == "sweep"
-    dioptres = weighed_and_settled(raw.dioptres, raw.confidence, stack, told, threads)
+    dioptres = weighed_and_settled(raw.dioptres, raw.confidence, stack, sharp, told, threads)
     return replace(raw, dioptres=dioptres)
 
 

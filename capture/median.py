@@ -26,7 +26,7 @@ Doubles = NDArray[np.float64]
 REACH = 20
 """The first distance is this part of the longer side."""
 
-COLOUR_SIGMA = 0.08
+COLOUR_SIGMA = 0.1
 """Difference in colour, of full scale, at which a neighbour counts 0.6."""
 
 OWN_WEIGHT = 1.75

@@ -32,18 +32,18 @@ STRIP_ROWS = 256
 def settle(
     dioptres: Plane,
     confidence: Plane | None,
-    picture: NDArray[np.uint8],
+    sharp: NDArray[np.uint8],
     spread: Plane | None = None,
 ) -> Plane:
-    """Depth (h, w) that has settled along the picture.
+    """Depth (h, w) that has settled along a picture.
 
     Args:
         dioptres, confidence: (h, w).
-        picture: uint8 (H, W, 3) reference.
+        sharp: uint8 (H, W, 3) all-in-focus composite.
         spread: (h, w) standard deviation of the dioptres, where that is known.
     """
     h, w = dioptres.shape
-    colour = cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    colour = cv2.resize(sharp, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     weight = np.ones_like(dioptres) if confidence is None else confidence + np.float32(LEAST_WEIGHT)
     return weighted_median(dioptres, weight, colour, spread)
 

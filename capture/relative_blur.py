@@ -7,7 +7,8 @@ them, and how far beyond the last.
 
 What follows settles along the picture and is the prior of another round, of which less is doubted:
 where relative blur says little, a pixel takes on the depth of what it belongs to, and where it
-says much, it takes its own depth back.
+says much, it takes its own depth back. It settles along the all-in-focus composite: the reference
+frame is focused at one distance, and at the edges of anything else its colours run together.
 """
 
 from __future__ import annotations
@@ -54,16 +55,20 @@ class Posterior:
     spread: Plane
     told: Plane
 
-    def settled(self, confidence: Plane | None, picture: NDArray[np.uint8]) -> Plane:
+    def settled(self, confidence: Plane | None, sharp: NDArray[np.uint8]) -> Plane:
         """The mean, settled; sure is what the model or relative blur is sure of."""
         if confidence is not None:
             unsure = (np.float32(1) - confidence) * (np.float32(1) - self.told)
             confidence = np.float32(1) - unsure
-        return settle(self.dioptres, confidence, picture, self.spread)
+        return settle(self.dioptres, confidence, sharp, self.spread)
 
 
 def by_relative_blur(
-    dioptres: Plane, confidence: Plane | None, stack: FocalStack, threads: int = 2
+    dioptres: Plane,
+    confidence: Plane | None,
+    stack: FocalStack,
+    sharp: NDArray[np.uint8],
+    threads: int = 2,
 ) -> Plane | None:
     """A model's answer, moved to where the frames' relative blur says that depth is, and settled.
 
@@ -73,6 +78,7 @@ def by_relative_blur(
     Args:
         dioptres, confidence: (h, w) answer that covers the frames.
         stack: aligned frames of known focus, and K.
+        sharp: uint8 (H, W, 3) their all-in-focus composite.
         threads: CPU threads.
 
     Returns:
@@ -89,7 +95,7 @@ def by_relative_blur(
         found, scale = ladders(compared, k * float(np.sqrt(scale)), threads), 1.0
     for doubt in ROUNDS:
         after = posterior(dioptres, found, scale, doubt)
-        dioptres = after.settled(confidence, stack.reference.rgb)
+        dioptres = after.settled(confidence, sharp)
     return dioptres
 
 
@@ -97,12 +103,15 @@ def weighed_and_settled(
     dioptres: Plane,
     confidence: Plane | None,
     stack: FocalStack,
+    sharp: NDArray[np.uint8],
     relative_blur: bool = True,
     threads: int = 2,
 ) -> Plane:
     """As :func:`by_relative_blur`; only settled where that says nothing or is not wanted."""
-    weighed = by_relative_blur(dioptres, confidence, stack, threads) if relative_blur else None
-    return settle(dioptres, confidence, stack.reference.rgb) if weighed is None else weighed
+    weighed = None
+    if relative_blur:
+        weighed = by_relative_blur(dioptres, confidence, stack, sharp, threads)
+    return settle(dioptres, confidence, sharp) if weighed is None else weighed
 
 
 def posterior(dioptres: Plane, found: Sequence[Ladder], scale: float, doubt: float) -> Posterior:

@@ -74,7 +74,7 @@ def row(result: DepthResult, name: str, top: int) -> str:
     stack, spec = result.registered.stack, result.model.spec
     figures = []
     for known in (False, True):
-        answer = settled(result.raw, stack, spec, calibrated=known)
+        answer = settled(result.raw, stack, result.all_in_focus, spec, calibrated=known)
         metres, _, _ = finish(answer, stack.reference.rgb, SIZE, 0.0)
         figures.append("{:.3f} {:.3f}".format(*off_plane(1 / metres, top)))
     k = stack.coc_px_per_dioptre * SIZE[1] / stack.size[1]

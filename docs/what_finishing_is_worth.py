@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from edgedepth import optics
+from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.inference import finish, run_stack
 from edgedepth.capture.modelfile import read_model_file
 from edgedepth.capture.refine import settle
@@ -50,9 +51,9 @@ def settled_model(path: Path) -> Contestant:
 
     def predict(stack: FocalStack) -> Answer:
         raw = run_stack(stack, file, engine)
-        picture = stack.reference.rgb
-        answer = replace(raw, dioptres=settle(raw.dioptres, raw.confidence, picture))
-        return Answer(*finish(answer, picture, stack.size, min_confidence=0.0)[:2])
+        dioptres = settle(raw.dioptres, raw.confidence, all_in_focus(stack))
+        answer = replace(raw, dioptres=dioptres)
+        return Answer(*finish(answer, stack.reference.rgb, stack.size, min_confidence=0.0)[:2])
 
     return Contestant(f"{path.stem}, settled", predict)
 

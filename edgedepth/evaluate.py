@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import baselines, optics
+from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.inference import Depth, finish, prepare, run_stack, settled
 from edgedepth.capture.modelfile import read_model_file
 from edgedepth.capture.refine import upsample
@@ -75,7 +76,7 @@ def classical(name: str = CLASSICAL, relative_blur: bool = False) -> Contestant:
                 answer.confidence,
             )
         )
-        small = weighed_and_settled(dioptres, sure, stack, relative_blur)
+        small = weighed_and_settled(dioptres, sure, stack, all_in_focus(stack), relative_blur)
         large, _, _ = upsample(small, sure, stack.reference.rgb, stack.size)
         return Answer(optics.dioptres_to_metres(large).astype(np.float32), answer.confidence)
 
@@ -112,7 +113,7 @@ def planes_of(spec: ModelSpec) -> int:
 
 
 def _finished(raw: Depth, stack: FocalStack, spec: ModelSpec) -> Answer:
-    answer = settled(raw, stack, spec)
+    answer = settled(raw, stack, all_in_focus(stack), spec)
     depth, confidence, _ = finish(answer, stack.reference.rgb, stack.size, min_confidence=0.0)
     return Answer(depth, None if raw.confidence is None else confidence)
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edgedepth.capture.decode import decode
+from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.inference import Depth, in_focus_order, prepare, run_stack, settled
 from edgedepth.capture.modelfile import ModelFile, read_model_file
 from edgedepth.capture.register import RegisteredSweep, cue_size, register_sweep
@@ -171,7 +173,10 @@ def test_the_app_settles_the_answer_as_python_does(
         confidence=answer.java("aligned_confidence"),
     )
     given = in_focus_order(registered.stack)
-    python = settled(raw, given, answer.model.spec).dioptres
+    composite = all_in_focus(given)
+    sharp = np.fromfile(answer.folder / "aligned_sharp.raw", np.uint8).reshape(composite.shape)
+    assert np.percentile(cv2.absdiff(sharp, composite), 99.9) <= 1
+    python = settled(raw, given, sharp, answer.model.spec).dioptres
     assert np.abs(python - raw.dioptres).mean() > 0.003
     difference = np.abs(answer.java("aligned_settled") - python)
     assert np.percentile(difference, 99.9) < 1e-3
@@ -207,7 +212,8 @@ def test_the_whole_pipeline_gives_nearly_pythons_depth(
     difference = np.abs(answer.java("sweep_dioptres") - answer.python.dioptres)
     assert np.median(difference) < 0.02
     assert np.percentile(difference, 95) < 0.1
-    python = settled(answer.python, registered.stack, answer.model.spec).dioptres
+    sharp = all_in_focus(registered.stack)
+    python = settled(answer.python, registered.stack, sharp, answer.model.spec).dioptres
     difference = np.abs(answer.java("sweep_settled") - python)
     assert np.median(difference) < 0.02
     assert np.percentile(difference, 95) < 0.1

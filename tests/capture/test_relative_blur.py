@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgedepth.capture.blur_ladder import Gap, Ladder, diffusion, ladders, pairs
 from edgedepth.capture.blur_scale import blur_scale
 from edgedepth.capture.flow import laid_over
+from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.inference import Depth, settled
 from edgedepth.capture.refine import settle
 from edgedepth.capture.relative_blur import LEAST_SPREAD, ROUNDS, by_relative_blur, posterior
@@ -62,14 +63,17 @@ def poor_answer() -> NDArray[np.float32]:
     return answer(truth()) + np.float32(0.06) * waves + np.float32(0.04)
 
 
-def weighed(before: NDArray[np.float32], stack: FocalStack) -> NDArray[np.float32]:
-    after = by_relative_blur(before, None, stack)
+def weighed(
+    before: NDArray[np.float32], stack: FocalStack, sharp: NDArray[np.uint8] | None = None
+) -> NDArray[np.float32]:
+    sharp = all_in_focus(stack) if sharp is None else sharp
+    after = by_relative_blur(before, None, stack, sharp)
     assert after is not None
     return after
 
 
 def only_settled(before: NDArray[np.float32], stack: FocalStack) -> NDArray[np.float32]:
-    return settle(before, None, stack.reference.rgb)
+    return settle(before, None, all_in_focus(stack))
 
 
 def climbed(stack: FocalStack) -> list[Ladder]:
@@ -120,12 +124,14 @@ def test_frames_that_lie_a_pixel_apart_are_laid_over_each_other() -> None:
 @pytest.mark.parametrize("noise", [0.001, 0.003, 0.02])
 def test_a_bare_wall_says_nothing(noise: float) -> None:
     before = poor_answer()
-    assert by_relative_blur(before, None, photographed(contrast=0, noise=noise)) is None
+    stack = photographed(contrast=0, noise=noise)
+    assert by_relative_blur(before, None, stack, all_in_focus(stack)) is None
 
 
 @pytest.mark.parametrize("planes", [(0.8,), (0.8, 1.9), (0.8, 0.8, 1.9, 1.9)])
 def test_fewer_than_three_planes_say_nothing(planes: tuple[float, ...]) -> None:
-    assert by_relative_blur(poor_answer(), None, photographed(planes)) is None
+    stack = photographed(planes)
+    assert by_relative_blur(poor_answer(), None, stack, all_in_focus(stack)) is None
 
 
 def test_frames_in_any_order_and_one_twice_say_the_same() -> None:
@@ -133,8 +139,9 @@ def test_frames_in_any_order_and_one_twice_say_the_same() -> None:
     before = poor_answer()
     first, *rest = stack.frames
     other = FocalStack((first, *rest[::-1], rest[2]), K)
-    expected = weighed(before, stack)
-    np.testing.assert_allclose(weighed(before, other), expected, atol=1e-5)
+    sharp = all_in_focus(stack)
+    expected = weighed(before, stack, sharp)
+    np.testing.assert_allclose(weighed(before, other, sharp), expected, atol=1e-5)
 
 
 def test_where_a_frame_has_no_picture_the_answer_only_settles() -> None:
@@ -208,7 +215,7 @@ def test_the_sure_sway_the_unsure_when_it_settles() -> None:
     bare = FocalStack(tuple(frames), K)
     off = []
     for sure in (confidence, None):
-        after = by_relative_blur(before, sure, bare)
+        after = by_relative_blur(before, sure, bare, all_in_focus(bare))
         assert after is not None
         off.append(np.abs(after - answer(truth()))[hole].mean())
     assert off[0] < 0.8 * off[1]
@@ -219,14 +226,14 @@ def test_answers_without_dioptres_only_settle(preset: str, calibrated: bool) -> 
     raw = Depth(poor_answer(), None, "none", "infer")
     stack = photographed()
     expected = only_settled(raw.dioptres, stack)
-    after = settled(raw, stack, preset_spec(preset, 240, 320), calibrated)
+    after = settled(raw, stack, all_in_focus(stack), preset_spec(preset, 240, 320), calibrated)
     np.testing.assert_array_equal(after.dioptres, expected)
 
 
 def test_two_planes_only_settle() -> None:
     raw = Depth(poor_answer(), None, "none", "infer")
     stack = photographed((0.8, 1.9))
-    after = settled(raw, stack, preset_spec("mobile", 240, 320))
+    after = settled(raw, stack, all_in_focus(stack), preset_spec("mobile", 240, 320))
     np.testing.assert_array_equal(after.dioptres, only_settled(raw.dioptres, stack))
 
 

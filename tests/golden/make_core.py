@@ -242,7 +242,7 @@ def relative_blur() -> tuple[Arrays, dict[str, Any]]:
         "blur_mean": after.dioptres,
         "blur_spread": after.spread,
         "blur_told": after.told,
-        "blur_weighed": by_relative_blur(answer, confidence, focal),
+        "blur_weighed": by_relative_blur(answer, confidence, focal, all_in_focus(focal)),
     }
     return arrays, {"focus": planes.tolist(), "coc": coc, "scale": scale}
 

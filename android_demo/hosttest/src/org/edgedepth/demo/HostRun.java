@@ -11,6 +11,7 @@ import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.List;
 import org.edgedepth.core.AlignedFrame;
+import org.edgedepth.core.Composite;
 import org.edgedepth.core.Fit;
 import org.edgedepth.core.FramePacker;
 import org.edgedepth.core.Mask;
@@ -89,7 +90,9 @@ public final class HostRun {
         ModelAnswer answer = driver.decode().within(fit);
         write("aligned", answer);
         double coc = job.getDouble("coc_px_per_dioptre");
-        write("aligned_settled.f32", Settling.byRelativeBlur(answer, aligned, coc).dioptres);
+        Rgb sharp = Composite.allInFocus(aligned);
+        Files.write(folder.resolve("aligned_sharp.raw"), sharp.data);
+        write("aligned_settled.f32", Settling.byRelativeBlur(answer, aligned, sharp, coc).dioptres);
         System.out.println("step_s " + seconds);
     }
 
@@ -124,7 +127,8 @@ public final class HostRun {
         DepthPipeline.Outcome outcome = pipeline.finish();
         write("sweep", outcome.answer);
         long start = System.nanoTime();
-        write("sweep_settled.f32", outcome.settled(true).dioptres);
+        Rgb sharp = Composite.allInFocus(outcome.frames);
+        write("sweep_settled.f32", outcome.settled(sharp, true).dioptres);
         System.out.println("settled_s " + (System.nanoTime() - start) * 1e-9);
         Files.write(
                 folder.resolve("motions.json"), motions.toString().getBytes(StandardCharsets.UTF_8));

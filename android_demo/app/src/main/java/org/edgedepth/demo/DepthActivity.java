@@ -187,7 +187,7 @@ public final class DepthActivity extends Activity {
         } else if (layer == R.id.layer_confidence) {
             view.show(bitmap(Palette.grey(depth.confidence)), null, null);
         } else if (layer == R.id.layer_sharp) {
-            blend(depth::sharp);
+            blend(() -> depth.sharp);
         } else {
             refocus();
         }

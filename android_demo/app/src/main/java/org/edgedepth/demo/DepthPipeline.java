@@ -207,14 +207,15 @@ final class DepthPipeline {
         }
 
         /**
-         * The answer, settled along the reference.
+         * The answer, settled along the all-in-focus composite.
          *
+         * @param sharp that composite of the frames
          * @param calibrated focus is known in true dioptres, which relative blur needs
          */
-        ModelAnswer settled(boolean calibrated) {
+        ModelAnswer settled(Rgb sharp, boolean calibrated) {
             return calibrated
-                    ? Settling.byRelativeBlur(answer, frames, coc)
-                    : Settling.alone(answer, frames.get(0).rgb);
+                    ? Settling.byRelativeBlur(answer, frames, sharp, coc)
+                    : Settling.alone(answer, sharp);
         }
     }
 }

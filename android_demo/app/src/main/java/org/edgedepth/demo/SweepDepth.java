@@ -31,7 +31,8 @@ final class SweepDepth {
     /** Frames that moved too far to be used. */
     final int rejected;
     final Seconds seconds;
-    private Rgb sharp;
+    /** Everything in focus. */
+    final Rgb sharp;
 
     /** Wall time of the stages. */
     static final class Seconds {
@@ -66,7 +67,9 @@ final class SweepDepth {
         seconds.prepare = outcome.prepareSeconds;
         seconds.model = outcome.modelSeconds;
         long start = System.nanoTime();
-        ModelAnswer refined = Upsampling.along(frames.get(0).rgb, outcome.settled(!relative));
+        sharp = Composite.allInFocus(frames);
+        ModelAnswer refined =
+                Upsampling.along(frames.get(0).rgb, outcome.settled(sharp, !relative));
         seconds.refine = (System.nanoTime() - start) * 1e-9;
         dioptres = refined.dioptres;
         confidence = refined.confidence;
@@ -109,14 +112,6 @@ final class SweepDepth {
             double decodeSeconds)
             throws UnusableException {
         return new SweepDepth(name, pipeline.finish(), relative, model, decodeSeconds);
-    }
-
-    /** Everything in focus; made when first asked for. */
-    synchronized Rgb sharp() {
-        if (sharp == null) {
-            sharp = Composite.allInFocus(frames);
-        }
-        return sharp;
     }
 
     /** A round distance of the scale. */

@@ -108,7 +108,7 @@ public final class DepthActivityTest {
         ((RadioGroup) screen.findViewById(R.id.layers)).check(R.id.layer_sharp);
         SweepDepth depth = Results.get(Storage.SAMPLE);
         assertNotNull(depth);
-        assertNotEquals(depth.frames.get(0).rgb, depth.sharp());
+        assertNotEquals(depth.frames.get(0).rgb, depth.sharp);
         ((RadioGroup) screen.findViewById(R.id.layers)).check(R.id.layer_refocus);
         screen.findViewById(R.id.depth_view).performClick();
         assertNotEquals(screen.getString(R.string.tap_hint), reading(screen));

@@ -18,11 +18,12 @@ final class RelativeBlur {
      *
      * @param answer dioptres at the model's size, covering the frames
      * @param frames aligned, the first of them the reference, their focus in true dioptres
+     * @param sharp their all-in-focus composite, along which it settles
      * @param coc K in pixels of the frames per dioptre
      */
-    static Plane of(Plane answer, Plane confidence, List<AlignedFrame> frames, double coc) {
-        Rgb reference = frames.get(0).rgb;
-        double k = coc * answer.width / reference.width;
+    static Plane of(
+            Plane answer, Plane confidence, List<AlignedFrame> frames, Rgb sharp, double coc) {
+        double k = coc * answer.width / sharp.width;
         List<BlurPair> pairs = BlurPair.of(frames, answer.height, answer.width);
         List<BlurLadder> ladders = BlurPair.ladders(pairs, k);
         double scale = BlurScale.of(answer, ladders);
@@ -36,7 +37,7 @@ final class RelativeBlur {
         Plane settled = answer;
         for (double doubt : ROUNDS) {
             Posterior after = Posterior.of(settled, ladders, scale, doubt);
-            settled = after.settled(confidence, reference);
+            settled = after.settled(confidence, sharp);
         }
         return settled;
     }

@@ -8,21 +8,26 @@ public final class Settling {
 
     private Settling() {}
 
-    /** An answer that is not weighed against anything, settled. */
-    public static ModelAnswer alone(ModelAnswer answer, Rgb picture) {
-        return with(answer, along(picture, answer.dioptres, answer.confidence, null));
+    /**
+     * An answer that is not weighed against anything, settled.
+     *
+     * @param sharp the frames' all-in-focus composite
+     */
+    public static ModelAnswer alone(ModelAnswer answer, Rgb sharp) {
+        return with(answer, along(sharp, answer.dioptres, answer.confidence, null));
     }
 
     /**
-     * An answer, weighed against the frames' relative blur and settled along the first of them.
+     * An answer, weighed against the frames' relative blur and settled along their composite.
      *
      * @param frames aligned, the first of them the reference, their focus in true dioptres
+     * @param sharp their all-in-focus composite
      * @param coc K in pixels of the frames per dioptre
      */
     public static ModelAnswer byRelativeBlur(
-            ModelAnswer answer, List<AlignedFrame> frames, double coc) {
-        Plane weighed = RelativeBlur.of(answer.dioptres, answer.confidence, frames, coc);
-        return weighed == null ? alone(answer, frames.get(0).rgb) : with(answer, weighed);
+            ModelAnswer answer, List<AlignedFrame> frames, Rgb sharp, double coc) {
+        Plane weighed = RelativeBlur.of(answer.dioptres, answer.confidence, frames, sharp, coc);
+        return weighed == null ? alone(answer, sharp) : with(answer, weighed);
     }
 
     private static ModelAnswer with(ModelAnswer answer, Plane dioptres) {

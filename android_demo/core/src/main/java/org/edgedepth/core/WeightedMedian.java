@@ -7,7 +7,7 @@ package org.edgedepth.core;
 final class WeightedMedian {
     private static final int REACH = 20;
     private static final int LEAST_FIT = 3;
-    private static final float COLOUR_SIGMA = 0.08f;
+    private static final float COLOUR_SIGMA = 0.1f;
     private static final float OWN_WEIGHT = 1.75f;
     private static final float NEAR_SPREADS = 4f;
     private static final float LEAST_NEAR = 0.5f;

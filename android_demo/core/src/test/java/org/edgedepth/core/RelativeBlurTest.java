@@ -89,7 +89,9 @@ public class RelativeBlurTest {
 
     @Test
     public void theAnswerMovesAsInPython() throws JSONException {
-        Plane moved = RelativeBlur.of(ANSWER, CONFIDENCE, frames(4), coc);
+        List<AlignedFrame> frames = frames(4);
+        Rgb sharp = Composite.allInFocus(frames);
+        Plane moved = RelativeBlur.of(ANSWER, CONFIDENCE, frames, sharp, coc);
         Golden.assertClose("moved", Golden.array("blur_weighed").plane(), moved, 0.02);
         double change = 0;
         for (int i = 0; i < moved.data.length; i++) {
@@ -101,10 +103,11 @@ public class RelativeBlurTest {
     @Test
     public void twoPlanesOnlySettle() throws JSONException {
         List<AlignedFrame> frames = frames(2);
-        assertNull(RelativeBlur.of(ANSWER, CONFIDENCE, frames, coc));
+        Rgb sharp = Composite.allInFocus(frames);
+        assertNull(RelativeBlur.of(ANSWER, CONFIDENCE, frames, sharp, coc));
         ModelAnswer answer = new ModelAnswer(ANSWER, ANSWER, CONFIDENCE);
-        Plane expected = Settling.alone(answer, frames.get(0).rgb).dioptres;
-        Plane actual = Settling.byRelativeBlur(answer, frames, coc).dioptres;
+        Plane expected = Settling.alone(answer, sharp).dioptres;
+        Plane actual = Settling.byRelativeBlur(answer, frames, sharp, coc).dioptres;
         assertArrayEquals(expected.data, actual.data, 0);
     }
 
