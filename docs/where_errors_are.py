@@ -8,7 +8,7 @@ Prints a table for each protocol over the development set's scenes, or those giv
 or over twelve made ones of ``procedural``, ``traced`` or ``pathtraced``: the share of the pixels
 with known depth, the pixels off by more than a quarter as a share of all, answered too near and too
 far, the mean absolute error in dioptres there, and the parts of that of all pixels and of the mean
-squared error in metres. A pixel counts for the first kind that it is of.
+squared error in metres. A pixel counts for the first kind that it is of. The worst scene is named.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ def main() -> None:
     for protocol in PROTOCOLS.values():
         rows: dict[str, list[tuple[float, ...]]] = {}
         signed: list[list[float]] = []
+        scenes: list[tuple[float, str]] = []
         for stage in stages(given.source, given.include, protocol, given.cache):
             case = make_case(protocol, stage, stage.shoot(protocol))
             said, true = 1 / bounded(model.predict(case.stack)), 1 / case.truth_m
@@ -137,6 +138,7 @@ def main() -> None:
             signed.append(too_near(said, true, case.truth_m))
             left = np.isfinite(true)
             total = left.sum()
+            scenes.append((float(np.nanmean(error)), case.name))
             for name, mask in kinds(case, stage.scene.rgb, protocol):
                 mine = mask & left
                 left &= ~mine
@@ -155,6 +157,7 @@ def main() -> None:
                 f"{squares:.4f}",
             ]
             print(f"| {' | '.join([name, *cells])} |")
+        print("\nWorst of all: {1}, {0:.3f} D.".format(*max(scenes)))
         ranges = " | ".join(f"{near:g} to {far:g} m" for near, far in pairwise(DEPTHS_M))
         print(f"\n| {protocol.name}, too near by D | {ranges} |\n|{'---|' * len(DEPTHS_M)}")
         means = " | ".join(_mean(column) for column in zip(*signed, strict=True))
