@@ -17,7 +17,7 @@ from edgedepth.capture.decode import decode, reduction_for
 from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.limits import check_frames
 from edgedepth.capture.modelfile import ModelFile, read_model_file
-from edgedepth.capture.refine import upsample
+from edgedepth.capture.refine import sure_of, upsample
 from edgedepth.capture.register import RegisteredSweep, register_sweep
 from edgedepth.capture.relative_blur import weighed_and_settled
 from edgedepth.capture.runtimes import Arrays, Runtime, Signature, Tensor, choose
@@ -338,7 +338,10 @@ def settled(
     """
     told = calibrated and spec.output == "sweep"
     dioptres = weighed_and_settled(raw.dioptres, raw.confidence, stack, sharp, told, threads)
-    return replace(raw, dioptres=dioptres)
+    if raw.confidence is None:
+        return replace(raw, dioptres=dioptres)
+    sure = sure_of(raw.confidence, raw.dioptres, dioptres)
+    return replace(raw, dioptres=dioptres, confidence=sure)
 
 
 def finish(

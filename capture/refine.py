@@ -19,6 +19,12 @@ from edgedepth.guided import Plane
 LEAST_WEIGHT = 0.02
 """Of a pixel without any confidence."""
 
+EDGE_PX = 5
+"""Side of the window within which depth must be of one size for a pixel to be as sure as it was."""
+
+LEAST_DIOPTRES = 0.02
+"""What is farther counts as this far."""
+
 BRIGHTNESS_SIGMA = 0.06
 """Difference in brightness, of full scale, at which one of the four counts 0.6."""
 
@@ -46,6 +52,25 @@ def settle(
     colour = cv2.resize(sharp, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     weight = np.ones_like(dioptres) if confidence is None else confidence + np.float32(LEAST_WEIGHT)
     return weighted_median(dioptres, weight, colour, spread)
+
+
+def sure_of(confidence: Plane, answer: Plane, settled: Plane) -> Plane:
+    """Confidence (h, w) in depth that has settled.
+
+    A model is sure of its own answer. What has become of that is less sure the farther it has
+    moved, and at a depth edge, which may lie a pixel farther: by the smaller over the larger of
+    both depths, and of those within ``EDGE_PX``.
+
+    Args:
+        confidence, answer: (h, w) a model's, in dioptres.
+        settled: (h, w) dioptres.
+    """
+    before, after = (np.maximum(x, np.float32(LEAST_DIOPTRES)) for x in (answer, settled))
+    window = np.ones((EDGE_PX, EDGE_PX), np.uint8)
+    even = cv2.erode(after, window) / cv2.dilate(after, window)
+    agreed = np.minimum(before, after) / np.maximum(before, after)
+    sure: Plane = confidence * even * agreed
+    return sure
 
 
 def upsample(

@@ -271,7 +271,7 @@ def test_equally_blurred_lies_in_the_middle_whatever_k_is() -> None:
 
 
 def test_depth_settles_along_what_is_sharp_in_any_frame() -> None:
-    """An edge that the reference is too blurred to show, off by four pixels where nobody is sure."""
+    """An edge that the reference is too blurred to show, off where nobody is sure."""
     grain = np.random.default_rng(5).normal(0, 8, (2 * SIZE[0], 2 * SIZE[1], 3))
     grain[:, : SIZE[1]] += 80
     grain[:, SIZE[1] :] += 180

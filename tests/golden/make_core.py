@@ -27,7 +27,7 @@ from edgedepth.capture.blur_ladder import SAMPLES, ladders, linear_light, pairs
 from edgedepth.capture.blur_scale import blur_scale
 from edgedepth.capture.flow import laid_over
 from edgedepth.capture.fusion import all_in_focus
-from edgedepth.capture.refine import settle, upsample
+from edgedepth.capture.refine import settle, sure_of, upsample
 from edgedepth.capture.register import apply_gain, brightness_gain, place
 from edgedepth.capture.relative_blur import by_relative_blur, posterior
 from edgedepth.capture.runtimes import Tensor
@@ -201,6 +201,7 @@ def refining() -> Arrays:
         "refine_spread": spread,
         "settled": settled,
         "settled_by_spread": settle(dioptres, confidence, picture, spread),
+        "settled_sure": sure_of(confidence, dioptres, settled),
         "refined_dioptres": refined,
         "refined_confidence": sure,
     }

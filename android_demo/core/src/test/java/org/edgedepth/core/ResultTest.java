@@ -40,6 +40,16 @@ public class ResultTest {
     }
 
     @Test
+    public void settledDepthIsAsSureAsInPython() {
+        Plane actual =
+                Settling.sureOf(
+                        Golden.array("refine_confidence").plane(),
+                        Golden.array("refine_dioptres").plane(),
+                        Golden.array("settled").plane());
+        Golden.assertClose("sure", Golden.array("settled_sure").plane(), actual, 1e-6);
+    }
+
+    @Test
     public void settledDepthGrowsAsInPython() {
         Plane dioptres = Golden.array("settled").plane();
         Plane confidence = Golden.array("refine_confidence").plane();
