@@ -15,17 +15,20 @@ _POWER = 4.0
 def all_in_focus(stack: FocalStack) -> NDArray[np.uint8]:
     """Blend the frames by local sharpness (Laplacian energy to the fourth power).
 
+    From near to far, whatever order they come in: each step of blending rounds.
+
     Returns:
         uint8 (H, W, 3) at the stack's size.
     """
     if len(stack) == 1:
         return stack.reference.rgb
-    weights = np.stack([sharpness(f.rgb, f.valid) for f in stack.frames])
+    frames = [stack.frames[i] for i in np.argsort(-stack.focus_dioptres, kind="stable")]
+    weights = np.stack([sharpness(f.rgb, f.valid) for f in frames])
     weights = (weights / weights.max(axis=0)) ** _POWER
     weights /= weights.sum(axis=0)
     height, width = stack.size
-    blended, so_far = stack.frames[0].rgb, weights[0]
-    for frame, weight in zip(stack.frames[1:], weights[1:], strict=True):
+    blended, so_far = frames[0].rgb, weights[0]
+    for frame, weight in zip(frames[1:], weights[1:], strict=True):
         share = weight / (so_far + weight + np.float32(1e-9))
         new = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
         blended = cv2.blendLinear(blended, frame.rgb, 1 - new, new)

@@ -1,5 +1,7 @@
 package org.edgedepth.core;
 
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /** Pictures made of an aligned stack: everything sharp, or one distance sharp. */
@@ -11,10 +13,12 @@ public final class Composite {
     private Composite() {}
 
     /**
-     * All in focus: frames blended by local sharpness (Laplacian energy to the fourth power), as
-     * {@code capture/fusion.py}.
+     * All in focus: frames blended by local sharpness (Laplacian energy to the fourth power) from
+     * near to far, as {@code capture/fusion.py}.
      */
-    public static Rgb allInFocus(List<AlignedFrame> frames) {
+    public static Rgb allInFocus(List<AlignedFrame> given) {
+        List<AlignedFrame> frames = new ArrayList<>(given);
+        frames.sort(Comparator.comparingDouble(frame -> -frame.focusDioptres));
         Rgb blended = frames.get(0).rgb;
         if (frames.size() == 1) {
             return blended;
