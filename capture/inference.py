@@ -33,6 +33,13 @@ FARTHEST_M = 100.0
 
 DEFAULT_SIDE = 640
 MAX_DISTORTION = 0.02
+
+USUAL_COC_RATIO = 1.05
+"""K that frames show, over the true one: a lens blurs by a disk, relative blur is of Gaussians."""
+
+DOUBTFUL_COC_RATIO = 1.2
+"""Farther than this factor from the usual, the figures of a sweep are not those of its frames;
+stacks of known K lie within 1.15."""
 DEFAULT_MIN_CONFIDENCE = 0.1
 
 
@@ -46,6 +53,8 @@ class Depth:
         runtime: name and version.
         signature: ``"infer"`` or ``"streaming"``.
         seconds: stage -> wall time.
+        coc_ratio: of a settled answer that relative blur took part in: K that the frames show,
+            over the one that they came with.
     """
 
     dioptres: NDArray[np.float32]
@@ -53,6 +62,7 @@ class Depth:
     runtime: str
     signature: str
     seconds: dict[str, float] = field(default_factory=dict)
+    coc_ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,8 @@ class DepthResult:
         all_in_focus: uint8 (h, w, 3) composite of the aligned frames.
         reference: uint8 (H, W, 3) first frame at the depth map's size.
         sweep, registered, model, raw: what it was made from.
+        coc_ratio: K that the frames show, over the one of the sweep's figures; None where they
+            show none, and relative blur has no part in the answer.
         ordering: how an uncalibrated sweep's planes were placed.
         seconds: stage -> wall time.
         warnings: what the user should know.
@@ -86,6 +98,7 @@ class DepthResult:
     warnings: tuple[str, ...]
     min_confidence: float
     ordering: Ordering | None = None
+    coc_ratio: float | None = None
 
     @property
     def metric(self) -> bool:
@@ -158,6 +171,7 @@ def infer_depth(
         *([] if ordering is None else ordering.warnings),
         *registered.warnings,
         *_model_doubts(registered, file, raw),
+        *_blur_doubts(answer.coc_ratio),
     )
     return DepthResult(
         depth_m,
@@ -173,6 +187,7 @@ def infer_depth(
         warnings,
         min_confidence,
         ordering,
+        answer.coc_ratio,
     )
 
 
@@ -337,11 +352,11 @@ def settled(
         calibrated: its focus distances and K are known.
     """
     told = calibrated and spec.output == "sweep"
-    dioptres = weighed_and_settled(raw.dioptres, raw.confidence, stack, sharp, told, threads)
-    if raw.confidence is None:
-        return replace(raw, dioptres=dioptres)
-    sure = sure_of(raw.confidence, raw.dioptres, dioptres)
-    return replace(raw, dioptres=dioptres, confidence=sure)
+    after = weighed_and_settled(raw.dioptres, raw.confidence, stack, sharp, told, threads)
+    sure = raw.confidence
+    if sure is not None:
+        sure = sure_of(sure, raw.dioptres, after.dioptres)
+    return replace(raw, dioptres=after.dioptres, confidence=sure, coc_ratio=after.coc_ratio)
 
 
 def finish(
@@ -373,3 +388,16 @@ def _model_doubts(registered: RegisteredSweep, model: ModelFile, raw: Depth) -> 
     if raw.confidence is None:
         found.append("this model gives no confidence: every pixel counts as certain")
     return found
+
+
+def _blur_doubts(coc_ratio: float | None) -> list[str]:
+    if coc_ratio is None:
+        return []
+    ratio = coc_ratio / USUAL_COC_RATIO
+    if abs(np.log(ratio)) <= np.log(DOUBTFUL_COC_RATIO):
+        return []
+    return [
+        f"the frames blur {ratio:.2f} times as fast as their focus distances and the camera's "
+        "figures say: if it is the distances that are off, so is depth; "
+        "edgedepth calibrate measures a camera"
+    ]

@@ -63,13 +63,27 @@ class Posterior:
         return settle(self.dioptres, confidence, sharp, self.spread)
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """An answer after relative blur, settled.
+
+    Attributes:
+        dioptres: float32 (h, w).
+        coc_ratio: K that the frames show, over the stack's; None where they show none, and
+            relative blur has no part in the answer.
+    """
+
+    dioptres: Plane
+    coc_ratio: float | None = None
+
+
 def by_relative_blur(
     dioptres: Plane,
     confidence: Plane | None,
     stack: FocalStack,
     sharp: NDArray[np.uint8],
     threads: int = 2,
-) -> Plane | None:
+) -> Weighed | None:
     """A model's answer, moved to where the frames' relative blur says that depth is, and settled.
 
     None with fewer than three planes, and where no K explains the frames' blur. What is out of
@@ -80,9 +94,6 @@ def by_relative_blur(
         stack: aligned frames of known focus, and K.
         sharp: uint8 (H, W, 3) their all-in-focus composite.
         threads: CPU threads.
-
-    Returns:
-        float32 (h, w) dioptres.
     """
     height, width = dioptres.shape
     k = stack.coc_px_per_dioptre * width / stack.size[1]
@@ -91,12 +102,13 @@ def by_relative_blur(
     scale = blur_scale(dioptres, found)
     if scale is None:
         return None
+    ratio = float(np.sqrt(scale))
     if abs(np.log(scale)) > np.log(FAR_OFF):
-        found, scale = ladders(compared, k * float(np.sqrt(scale)), threads), 1.0
+        found, scale = ladders(compared, k * ratio, threads), 1.0
     for doubt in ROUNDS:
         after = posterior(dioptres, found, scale, doubt)
         dioptres = after.settled(confidence, sharp)
-    return dioptres
+    return Weighed(dioptres, ratio)
 
 
 def weighed_and_settled(
@@ -106,12 +118,12 @@ def weighed_and_settled(
     sharp: NDArray[np.uint8],
     relative_blur: bool = True,
     threads: int = 2,
-) -> Plane:
+) -> Weighed:
     """As :func:`by_relative_blur`; only settled where that says nothing or is not wanted."""
     weighed = None
     if relative_blur:
         weighed = by_relative_blur(dioptres, confidence, stack, sharp, threads)
-    return settle(dioptres, confidence, sharp) if weighed is None else weighed
+    return Weighed(settle(dioptres, confidence, sharp)) if weighed is None else weighed
 
 
 def posterior(dioptres: Plane, found: Sequence[Ladder], scale: float, doubt: float) -> Posterior:

@@ -52,6 +52,7 @@ def make_report(result: DepthResult, files: dict[str, str]) -> dict[str, Any]:
             "width": result.model.spec.width,
             "signature": result.raw.signature,
         },
+        "relative_blur": {"coc_ratio": finite(result.coc_ratio, 4)},
         "runtime": result.raw.runtime,
         "depth": {
             "width": width,

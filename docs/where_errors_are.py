@@ -23,17 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import album, optics
-from edgedepth.data.sources import open_source
 from edgedepth.evaluate import bounded, model_file
-from edgedepth.protocols import (
-    DEV_RGBD,
-    PROTOCOLS,
-    Case,
-    Protocol,
-    Stage,
-    make_case,
-    rendered_stages,
-)
+from edgedepth.protocols import DEV_RGBD, PROTOCOLS, Case, Protocol, make_case
 
 EDGE_PX, EDGE_RATIO = 9, 1.16
 """A depth edge: depths within this window differ by more than this factor."""
@@ -107,16 +98,6 @@ def _mean(values: Iterable[float]) -> str:
     return f"{np.mean(known):+.3f}" if known else ""
 
 
-def stages(
-    text: str, include: list[str], protocol: Protocol, cache: Path | None
-) -> Iterator[Stage]:
-    """Scenes of a source in words, before a protocol's camera."""
-    if text in album.TRACED:
-        return album.stages(text, protocol, SCENES, cache)
-    source = open_source(text, include=() if text == "procedural" else include)
-    return rendered_stages(protocol, source, SCENES if source.endless else len(source))
-
-
 def main() -> None:
     """Score one model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -130,7 +111,8 @@ def main() -> None:
         rows: dict[str, list[tuple[float, ...]]] = {}
         signed: list[list[float]] = []
         scenes: list[tuple[float, str]] = []
-        for stage in stages(given.source, given.include, protocol, given.cache):
+        made = album.development_stages(given.source, protocol, SCENES, given.cache, given.include)
+        for stage in made:
             case = make_case(protocol, stage, stage.shoot(protocol))
             said, true = 1 / bounded(model.predict(case.stack)), 1 / case.truth_m
             error, near, far = np.abs(said - true), said / true >= WRONG, true / said >= WRONG

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgedepth import protocols
 from edgedepth.data.scenes import RgbdScene
+from edgedepth.data.sources import open_source
 from edgedepth.errors import UserError
 from edgedepth.files import write_arrays
 from edgedepth.protocols import Protocol, Stage
@@ -47,6 +48,21 @@ def stages(kind: str, protocol: Protocol, count: int, folder: Path | None) -> It
         else:
             shoot = kept(folder, stage.scene, stage.shoot, samples)
             yield dataclasses.replace(stage, shoot=shoot)
+
+
+def development_stages(
+    text: str, protocol: Protocol, count: int, folder: Path | None, include: Sequence[str]
+) -> Iterator[Stage]:
+    """Scenes of a source in words: those named of one that holds scenes, ``count`` that training
+    never draws of one that makes them.
+
+    Raises:
+        UserError: as :func:`stages`; or the source cannot be read.
+    """
+    if text in TRACED:
+        return stages(text, protocol, count, folder)
+    source = open_source(text, include=() if text == "procedural" else include)
+    return protocols.rendered_stages(protocol, source, count if source.endless else len(source))
 
 
 def kept(folder: Path, scene: RgbdScene, shoot: Shoot, samples: int) -> Shoot:

@@ -77,7 +77,7 @@ def classical(name: str = CLASSICAL, relative_blur: bool = False) -> Contestant:
             )
         )
         small = weighed_and_settled(dioptres, sure, stack, all_in_focus(stack), relative_blur)
-        large, _, _ = upsample(small, sure, stack.reference.rgb, stack.size)
+        large, _, _ = upsample(small.dioptres, sure, stack.reference.rgb, stack.size)
         return Answer(optics.dioptres_to_metres(large).astype(np.float32), answer.confidence)
 
     return Contestant(name, predict)

@@ -76,6 +76,17 @@ def test_the_sample_s_depth_is_the_same_on_either_runtime():
     np.testing.assert_array_equal(results[0].depth_m, results[1].depth_m)
 
 
+@pytest.mark.parametrize(("stretched", "told"), [(0.8, True), (1.0, False), (1.5, True)])
+def test_distances_that_do_not_fit_the_blur_are_told(stretched: float, told: bool):
+    """Dioptres that are too few make frames blur too fast for them, too many too slowly."""
+    true = read_sweep(DESK).focus_dioptres
+    given = ",".join(f"{1 / (dioptres * stretched):.5f}" for dioptres in true)
+    result = infer_depth(read_sweep(DESK, focus=given))
+    assert any("blur" in warning and "times" in warning for warning in result.warnings) == told
+    assert result.coc_ratio is not None
+    assert result.coc_ratio * stretched == pytest.approx(1.1, abs=0.15)
+
+
 def test_the_sample_s_depth_is_right(truth_m: NDArray[np.float32]):
     result = infer_depth(read_sweep(DESK), min_confidence=0.0)
     scores = depth_metrics(result.depth_m, truth_m)

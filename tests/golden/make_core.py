@@ -230,6 +230,8 @@ def relative_blur() -> tuple[Arrays, dict[str, Any]]:
     scale = blur_scale(answer, rungs)
     assert scale is not None
     after = posterior(answer, rungs, scale, 1.0)
+    weighed = by_relative_blur(answer, confidence, focal, all_in_focus(focal))
+    assert weighed is not None
     light = [linear_light(pictures[i], small.shape) for i in (3, 2)]
     laid, apart = laid_over(*light, small.shape)
     arrays: Arrays = {f"blur_frame_{i}": picture for i, picture in enumerate(pictures)}
@@ -243,7 +245,7 @@ def relative_blur() -> tuple[Arrays, dict[str, Any]]:
         "blur_mean": after.dioptres,
         "blur_spread": after.spread,
         "blur_told": after.told,
-        "blur_weighed": by_relative_blur(answer, confidence, focal, all_in_focus(focal)),
+        "blur_weighed": weighed.dioptres,
     }
     return arrays, {"focus": planes.tolist(), "coc": coc, "scale": scale}
 
