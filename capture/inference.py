@@ -152,10 +152,10 @@ def infer_depth(
     }
     with _timed(seconds, "load model"):
         engine = Runtime(file.path, chosen, threads)
-    raw = run_stack(registered.stack, file, engine)
-    seconds.update(raw.seconds)
     with _timed(seconds, "all in focus"):
         sharp = all_in_focus(registered.stack)
+    raw = run_stack(registered.stack, file, engine, sharp)
+    seconds.update(raw.seconds)
     with _timed(seconds, "settle"):
         answer = settled(raw, registered.stack, sharp, file.spec, ordering is None, threads)
     with _timed(seconds, "upsample"):
@@ -210,15 +210,24 @@ def output_size(picture: tuple[int, int], long_side: int = DEFAULT_SIDE) -> tupl
     return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
 
 
-def run_stack(stack: FocalStack, model: ModelFile, engine: Runtime) -> Depth:
+def run_stack(
+    stack: FocalStack,
+    model: ModelFile,
+    engine: Runtime,
+    sharp: NDArray[np.uint8] | None = None,
+) -> Depth:
     """Run a model on an aligned stack.
 
     The frames are handed over far to near, whatever order they were captured in.
+
+    Args:
+        sharp: uint8 (H, W, 3) all-in-focus composite, made here where the model wants one and
+            this is None.
     """
     seconds: dict[str, float] = {}
     spec = model.spec
     with _timed(seconds, "prepare"):
-        inputs = prepare(stack, spec)
+        inputs = prepare(stack, spec, sharp)
     unrolled = "infer" in engine and len(inputs.frames) == spec.frames
     if not unrolled and "encode_step" not in engine:
         check_frames(len(stack), model)
@@ -241,11 +250,18 @@ def run_stack(stack: FocalStack, model: ModelFile, engine: Runtime) -> Depth:
     )
 
 
-def prepare(stack: FocalStack, spec: ModelSpec) -> ModelInputs:
-    """A stack as a model takes it: far to near, after the composite where the model wants one."""
+def prepare(
+    stack: FocalStack, spec: ModelSpec, sharp: NDArray[np.uint8] | None = None
+) -> ModelInputs:
+    """A stack as a model takes it: far to near, after the composite where the model wants one.
+
+    Args:
+        sharp: that composite, made here where this is None.
+    """
     ordered = in_focus_order(stack)
     if spec.all_in_focus_first:
-        ordered = _with_composite(ordered)
+        first = Frame(all_in_focus(stack) if sharp is None else sharp, 0.0, None, "all in focus")
+        ordered = FocalStack((first, *ordered.frames), stack.coc_px_per_dioptre)
     return model_inputs(ordered, spec)
 
 
@@ -253,11 +269,6 @@ def in_focus_order(stack: FocalStack) -> FocalStack:
     """The same frames, far to near."""
     order = np.argsort(stack.focus_dioptres, kind="stable")
     return FocalStack(tuple(stack.frames[i] for i in order), stack.coc_px_per_dioptre)
-
-
-def _with_composite(stack: FocalStack) -> FocalStack:
-    composite = Frame(all_in_focus(stack), 0.0, None, "all in focus")
-    return FocalStack((composite, *stack.frames), stack.coc_px_per_dioptre)
 
 
 def feed(tensor: Tensor, name: str, inputs: ModelInputs, step: int | None) -> NDArray[Any]:

@@ -102,7 +102,8 @@ def model_file(
 
     def predict(stack: FocalStack) -> Answer:
         given = stack if most is None else thinned(stack, most)
-        return _finished(run_stack(given, file, engine), given, file.spec)
+        sharp = all_in_focus(given)
+        return _finished(run_stack(given, file, engine, sharp), given, sharp, file.spec)
 
     return Contestant(path.name, predict)
 
@@ -112,8 +113,8 @@ def planes_of(spec: ModelSpec) -> int:
     return spec.frames - (1 if spec.all_in_focus_first else 0)
 
 
-def _finished(raw: Depth, stack: FocalStack, spec: ModelSpec) -> Answer:
-    answer = settled(raw, stack, all_in_focus(stack), spec)
+def _finished(raw: Depth, stack: FocalStack, sharp: NDArray[np.uint8], spec: ModelSpec) -> Answer:
+    answer = settled(raw, stack, sharp, spec)
     depth, confidence, _ = finish(answer, stack.reference.rgb, stack.size, min_confidence=0.0)
     return Answer(depth, None if raw.confidence is None else confidence)
 
@@ -157,7 +158,8 @@ def network_contestant(name: str, network: Any, most: int | None = None) -> Cont
 
     def predict(stack: FocalStack) -> Answer:
         given = stack if not most else thinned(stack, most)
-        inputs = prepare(given, spec)
+        sharp = all_in_focus(given)
+        inputs = prepare(given, spec, sharp)
         kept = 1 if most == 0 else len(inputs.frames)
         outputs = forward(
             tf.constant(inputs.frames[None, :kept] / np.float32(255)),
@@ -169,7 +171,8 @@ def network_contestant(name: str, network: Any, most: int | None = None) -> Cont
         confidence = None
         if "confidence" in outputs:
             confidence = inputs.fit.from_model(outputs["confidence"].numpy()[0, ..., 0])
-        return _finished(Depth(dioptres, confidence, "tensorflow", "forward"), given, spec)
+        raw = Depth(dioptres, confidence, "tensorflow", "forward")
+        return _finished(raw, given, sharp, spec)
 
     return Contestant(name, predict)
 

@@ -81,10 +81,10 @@ def _runs(
     model: ModelFile, result: DepthResult, threads: int, resources: Resources
 ) -> list[dict[str, Any]]:
     """One record per accelerator that takes the model."""
-    stack, spec = result.registered.stack, model.spec
+    stack, sharp, spec = result.registered.stack, result.all_in_focus, model.spec
     engine = Runtime(model.path, "litert", threads)
-    raw = result.raw if model == result.model else run_stack(stack, model, engine)
-    inputs = prepare(stack, spec)
+    raw = result.raw if model == result.model else run_stack(stack, model, engine, sharp)
+    inputs = prepare(stack, spec, sharp)
     fit = inputs.fit
     record = {
         "file": model.path.name,
