@@ -11,10 +11,9 @@ edges (cost volumes: Hosni et al. 2013).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -62,6 +61,15 @@ UNEXPLAINED_PX2 = 0.02
 """Standard deviation of a difference in variance that is not defocus: aberrations, sharpening,
 compression and interpolation differ from frame to frame. In squared pixels."""
 
+UNEXPLAINED_SHARE = 0.2
+"""The same as a share of the difference, for frames that are no neighbours: a lens blurs by a disk
+and not by a Gaussian."""
+
+WIDE_PX = 2.0
+"""Blur circle, of one frame at the other's plane, up to which frames that are no neighbours are
+compared, in pixels of the frames: what two neighbours say of less is lost in what is not defocus,
+and of more the shape of the disk matters."""
+
 LEAST_GAP = 1e-3
 """Dioptres between frames that can be compared."""
 
@@ -74,7 +82,7 @@ NARROW = 0.4
 
 @dataclass(frozen=True)
 class Gap:
-    """Two neighbouring planes, and the answers that they speak for.
+    """Two planes, and the answers that they speak for.
 
     Attributes:
         far, near: focus in dioptres.
@@ -105,6 +113,10 @@ class Gap:
         """The nearest hypothesis."""
         return NEAREST * self.near if self.last else self.near + self.width / 2
 
+    def covers(self, other: Gap) -> bool:
+        """The other gap lies within this one."""
+        return self.far <= other.far and other.near <= self.near
+
     def speaks_for(self, dioptres: Plane) -> NDArray[np.bool_]:
         """(h, w) which answers lie between the planes, or beyond the first or the last."""
         least = self.farthest if self.first else self.far
@@ -132,23 +144,38 @@ class Ladder:
         """(n,) the places if K squared is ``scale`` times as large."""
         return self.gap.middle + (self.places - self.gap.middle) / scale
 
-    def tempered(self, here: NDArray[np.bool_]) -> Plane:
-        """(n, pixels) log likelihood where differences are uncertain by ``UNEXPLAINED_PX2``.
+    def tempered(self, share: float = 0.0) -> Ladder:
+        """The same with differences that are uncertain by ``UNEXPLAINED_PX2`` and by a share of
+        themselves."""
+        unexplained = np.hypot(UNEXPLAINED_PX2, share * self.variances)
+        apart = (self.variances[:, None] - self.variances) / unexplained[:, None]
+        mixing = np.exp(-np.square(apart) / 2) * np.gradient(self.variances)
+        mixing = (mixing / mixing.sum(axis=1, keepdims=True)).astype(np.float32)
+        top = self.logs.max(axis=0)
+        likely = np.exp(self.logs - top).reshape(len(mixing), -1)
+        mixed = np.log(mixing @ likely + np.float32(1e-30))
+        return replace(self, logs=mixed.reshape(self.logs.shape))
+
+    def at(self, places: NDArray[np.float64], scale: float, here: NDArray[np.bool_]) -> Plane:
+        """(n, pixels) log likelihood of other places, between the ladder's own.
 
         Args:
+            places: (n,) dioptres.
+            scale: by what K squared is multiplied.
             here: (h, w) the pixels.
         """
-        apart = (self.variances[:, None] - self.variances) / UNEXPLAINED_PX2
-        share = np.exp(-np.square(apart) / 2) * np.gradient(self.variances)
-        share = (share / share.sum(axis=1, keepdims=True)).astype(np.float32)
+        own = self.gap.middle + (places - self.gap.middle) * scale
+        number = np.interp(own, self.places, np.arange(len(self.places)))
+        below = np.minimum(number.astype(int), len(self.places) - 2)
+        past = (number - below).astype(np.float32)[:, None]
         logs = self.logs[:, here]
-        mixed: Plane = np.log(share @ np.exp(logs - logs.max(axis=0)) + np.float32(1e-30))
-        return mixed
+        between: Plane = (1 - past) * logs[below] + past * logs[below + 1]
+        return between
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two neighbouring frames in linear light, laid over each other: the same whatever K is.
+    """Two frames in linear light, laid over each other: the same whatever K is.
 
     Attributes:
         gap: between their planes.
@@ -198,43 +225,81 @@ class Pair:
             yield self.smooth(np.float32(-SAMPLES / 2) * cv2.log(left + self.floor))
 
 
-def pairs(stack: FocalStack, size: tuple[int, int], threads: int = 2) -> list[Pair]:
-    """Each two neighbouring frames, far to near; of frames focused alike the first.
+class Planes:
+    """Frames of a stack in linear light, far to near; of those focused alike the first.
 
     Args:
         stack: aligned frames of known focus.
         size: (h, w) of the answer that covers them.
-        threads: of them that are laid over each other at a time.
+        threads: of what is made at a time.
     """
-    guide = cv2.cvtColor(stack.reference.rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    small = cv2.resize(guide, size[::-1], interpolation=cv2.INTER_AREA)
-    smooth = GuidedFilter(small, SMOOTHING_RADIUS, SMOOTHING_EPSILON)
-    frames: list[Frame] = []
-    for index in np.argsort(stack.focus_dioptres, kind="stable"):
-        frame = stack.frames[index]
-        if not frames or frame.focus_dioptres - frames[-1].focus_dioptres >= LEAST_GAP:
-            frames.append(frame)
-    gaps = [
-        Gap(far.focus_dioptres, near.focus_dioptres, number == 0, number == len(frames) - 2)
-        for number, (far, near) in enumerate(itertools.pairwise(frames))
-    ]
 
-    with ThreadPoolExecutor(threads) as side_by_side:
-        lights = list(side_by_side.map(lambda frame: linear_light(frame.rgb, size), frames))
+    def __init__(self, stack: FocalStack, size: tuple[int, int], threads: int = 2) -> None:
+        guide = cv2.cvtColor(stack.reference.rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+        small = cv2.resize(guide, size[::-1], interpolation=cv2.INTER_AREA)
+        self._smooth = GuidedFilter(small, SMOOTHING_RADIUS, SMOOTHING_EPSILON)
+        self._frames: list[Frame] = []
+        for index in np.argsort(stack.focus_dioptres, kind="stable"):
+            frame = stack.frames[index]
+            before = self._frames[-1].focus_dioptres if self._frames else -np.inf
+            if frame.focus_dioptres - before >= LEAST_GAP:
+                self._frames.append(frame)
+        self._size, self._threads = size, threads
+        with ThreadPoolExecutor(threads) as side_by_side:
+            self._lights = list(
+                side_by_side.map(lambda frame: linear_light(frame.rgb, size), self._frames)
+            )
 
-        def over(gap: Gap, far: int) -> Pair:
-            beyond = lights[far]
-            before, apart = laid_over(beyond, lights[far + 1], size)
-            trust = np.exp(-np.square(apart / np.float32(TOLERANCE_PX)))
-            for frame in frames[far : far + 2]:
-                if frame.valid is not None:
-                    known = frame.valid.astype(np.float32)
-                    trust = trust * cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)
-            quietest = float(np.quantile(_unlike(beyond, before) / np.float32(2), QUIETEST))
-            floor = np.float32(max(FLOOR, NOISE_FLOOR * quietest))
-            return Pair(gap, beyond, before, trust, floor, smooth)
+    def neighbours(self) -> list[Pair]:
+        """Each two neighbouring frames, far to near."""
+        return self._pairs([(far, far + 1) for far in range(len(self._frames) - 1)])
 
-        return list(side_by_side.map(over, gaps, range(len(gaps))))
+    def wide(self, k: float) -> list[Pair]:
+        """Frames that are no neighbours, each with the farthest that ``WIDE_PX`` lets it have.
+
+        Args:
+            k: pixels of the answer per dioptre.
+        """
+        focus = [frame.focus_dioptres for frame in self._frames]
+        return self._pairs(far_apart(focus, WIDE_PX / (FINER * k)))
+
+    def _pairs(self, ends: Sequence[tuple[int, int]]) -> list[Pair]:
+        with ThreadPoolExecutor(self._threads) as side_by_side:
+            return list(side_by_side.map(lambda pair: self._laid_over(*pair), ends))
+
+    def _laid_over(self, far: int, near: int) -> Pair:
+        ends = self._frames[far], self._frames[near]
+        gap = Gap(
+            ends[0].focus_dioptres,
+            ends[1].focus_dioptres,
+            far == 0,
+            near == len(self._frames) - 1,
+        )
+        beyond = self._lights[far]
+        before, apart = laid_over(beyond, self._lights[near], self._size)
+        trust = np.exp(-np.square(apart / np.float32(TOLERANCE_PX)))
+        for frame in ends:
+            if frame.valid is not None:
+                known = frame.valid.astype(np.float32)
+                trust = trust * cv2.resize(known, self._size[::-1], interpolation=cv2.INTER_AREA)
+        quietest = float(np.quantile(_unlike(beyond, before) / np.float32(2), QUIETEST))
+        floor = np.float32(max(FLOOR, NOISE_FLOOR * quietest))
+        return Pair(gap, beyond, before, trust, floor, self._smooth)
+
+
+def far_apart(focus: Sequence[float], reach: float) -> list[tuple[int, int]]:
+    """Pairs of planes with others between them, as far apart as may be, none within another.
+
+    Args:
+        focus: (n,) dioptres, ascending.
+        reach: dioptres that two may be apart.
+    """
+    found: list[tuple[int, int]] = []
+    for far, dioptres in enumerate(focus):
+        near = int(np.searchsorted(focus, dioptres + reach, side="right")) - 1
+        if near > far + 1 and (not found or near > found[-1][1]):
+            found.append((far, near))
+    return found
 
 
 def ladders(pairs: Sequence[Pair], k: float, threads: int = 2) -> list[Ladder]:

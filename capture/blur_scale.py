@@ -32,6 +32,14 @@ DECIDES = 0.08
 """Log likelihood of a pixel by which the best scale is above the mean of all, where frames tell
 depth at all. Noise alone gets 0.04."""
 
+USUAL = 1.1
+"""K squared that frames show where the camera's figures are right: a lens blurs by a disk, relative
+blur is of Gaussians."""
+
+DOUBT = 0.03
+"""Log likelihood of each pixel of an answer that is against a factor of two from there: few pixels
+between planes, in a picture of what lies beyond them, decide less."""
+
 EVERY = 2
 """Pixels of the answer from one that is looked at to the next."""
 
@@ -53,7 +61,9 @@ def blur_scale(dioptres: Plane, ladders: Sequence[Ladder]) -> float | None:
             totals += _agreement(answers[here], _Curve(far, here), _Curve(near, here))
             pixels += int(here.sum())
     best = int(totals.argmax())
-    undecided = totals[best] - totals.mean() < DECIDES * pixels
+    undecided = not pixels or totals[best] - totals.mean() < DECIDES * pixels
+    totals -= DOUBT * answers.size * np.square(np.log2(SCALES / USUAL))
+    best = int(totals.argmax())
     if undecided or not 0 < best < len(SCALES) - 1:
         return None
     before, top, after = totals[best - 1 : best + 2]

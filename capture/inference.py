@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import optics
+from edgedepth.capture.blur_scale import USUAL
 from edgedepth.capture.decode import decode, reduction_for
 from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.limits import check_frames
@@ -34,8 +36,8 @@ FARTHEST_M = 100.0
 DEFAULT_SIDE = 640
 MAX_DISTORTION = 0.02
 
-USUAL_COC_RATIO = 1.05
-"""K that frames show, over the true one: a lens blurs by a disk, relative blur is of Gaussians."""
+USUAL_COC_RATIO = math.sqrt(USUAL)
+"""K that frames show, over the true one."""
 
 DOUBTFUL_COC_RATIO = 1.2
 """Farther than this factor from the usual, the figures of a sweep are not those of its frames;

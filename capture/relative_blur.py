@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.capture.blur_ladder import Gap, Ladder, ladders, pairs
+from edgedepth.capture.blur_ladder import UNEXPLAINED_SHARE, Gap, Ladder, Planes, ladders
 from edgedepth.capture.blur_scale import blur_scale
 from edgedepth.capture.refine import settle
 from edgedepth.guided import Plane
@@ -33,6 +33,9 @@ PRIOR_BEYOND, PRIOR_BEFORE = 0.25, 0.1
 
 ROUNDS = (1.2, 0.7, 0.5)
 """Those standard deviations in each round, over what is said above."""
+
+WIDE_COUNTS = 2.0
+"""What frames farther apart say together counts as much as so many pairs of neighbours."""
 
 LEAST_SPREAD = 1e-4
 """Dioptres."""
@@ -97,16 +100,21 @@ def by_relative_blur(
     """
     height, width = dioptres.shape
     k = stack.coc_px_per_dioptre * width / stack.size[1]
-    compared = pairs(stack, (height, width), threads)
+    planes = Planes(stack, (height, width), threads)
+    compared = planes.neighbours()
     found = ladders(compared, k, threads)
     scale = blur_scale(dioptres, found)
     if scale is None:
         return None
     ratio = float(np.sqrt(scale))
     if abs(np.log(scale)) > np.log(FAR_OFF):
-        found, scale = ladders(compared, k * ratio, threads), 1.0
+        k, scale = k * ratio, 1.0
+        found = ladders(compared, k, threads)
+    found = [ladder.tempered() for ladder in found]
+    far_apart = ladders(planes.wide(k), k, threads)
+    wide = [ladder.tempered(UNEXPLAINED_SHARE) for ladder in far_apart]
     for doubt in ROUNDS:
-        after = posterior(dioptres, found, scale, doubt)
+        after = posterior(dioptres, found, wide, scale, doubt)
         dioptres = after.settled(confidence, sharp)
     return Weighed(dioptres, ratio)
 
@@ -126,10 +134,14 @@ def weighed_and_settled(
     return Weighed(settle(dioptres, confidence, sharp)) if weighed is None else weighed
 
 
-def posterior(dioptres: Plane, found: Sequence[Ladder], scale: float, doubt: float) -> Posterior:
+def posterior(
+    dioptres: Plane, found: Sequence[Ladder], wide: Sequence[Ladder], scale: float, doubt: float
+) -> Posterior:
     """Answers (h, w), weighed against ladders.
 
     Args:
+        found: of neighbouring frames, tempered.
+        wide: of frames farther apart, likewise.
         scale: by what K squared is multiplied.
         doubt: by what the answers' standard deviation is.
     """
@@ -139,19 +151,35 @@ def posterior(dioptres: Plane, found: Sequence[Ladder], scale: float, doubt: flo
         here = ladder.gap.speaks_for(dioptres)
         if here.any():
             before = np.float32(doubt) * _spread(dioptres[here], ladder.gap)
-            moved[here], after = _moments(dioptres[here], before, here, ladder, scale)
+            places = ladder.scaled(scale)
+            logs = ladder.logs[:, here] + _said_by(wide, ladder.gap, places, scale, here)
+            moved[here], after = _moments(dioptres[here], before, places, logs)
             spread[here], told[here] = after, np.clip(1 - after / before, 0, 1)
     return Posterior(moved, spread, told)
 
 
+def _said_by(
+    wide: Sequence[Ladder],
+    gap: Gap,
+    places: NDArray[np.float64],
+    scale: float,
+    here: NDArray[np.bool_],
+) -> Plane | np.float32:
+    """(n, pixels) what those of frames farther apart that cover a gap say of its places."""
+    said = [ladder.at(places, scale, here) for ladder in wide if ladder.gap.covers(gap)]
+    if not said:
+        return np.float32(0)
+    total: Plane = np.float32(WIDE_COUNTS / len(said)) * np.sum(said, axis=0)
+    return total
+
+
 def _moments(
-    answers: Plane, spread: Plane, here: NDArray[np.bool_], ladder: Ladder, scale: float
+    answers: Plane, spread: Plane, places: NDArray[np.float64], logs: Plane
 ) -> tuple[Plane, Plane]:
     """(n,) means and standard deviations of the places, weighed by likelihood and answers."""
-    places = ladder.scaled(scale)
     at = places.astype(np.float32)[:, None]
     share = np.gradient(places).astype(np.float32)[:, None]
-    logs = ladder.tempered(here) - np.square((at - answers) / spread) / 2
+    logs = logs - np.square((at - answers) / spread) / 2
     weights = np.exp(logs - logs.max(axis=0)) * share
     weights /= weights.sum(axis=0)
     mean: Plane = (weights * at).sum(axis=0)

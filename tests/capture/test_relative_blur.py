@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgedepth.capture.blur_ladder import Gap, Ladder, diffusion, ladders, pairs
-from edgedepth.capture.blur_scale import blur_scale
+from edgedepth.capture import blur_ladder
+from edgedepth.capture import blur_scale as blur_scale_module
+from edgedepth.capture.blur_ladder import Gap, Ladder, Planes, diffusion, far_apart, ladders
+from edgedepth.capture.blur_scale import USUAL, blur_scale
 from edgedepth.capture.flow import laid_over
 from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.inference import Depth, settled
@@ -39,7 +43,10 @@ def answer(dioptres: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def photographed(
-    planes: tuple[float, ...] = PLANES, contrast: float = 0.4, noise: float = 0.003
+    planes: tuple[float, ...] = PLANES,
+    contrast: float = 0.4,
+    noise: float = 0.003,
+    k: float = K,
 ) -> FocalStack:
     rng = np.random.default_rng(3)
     size = 2 * SIZE[1], 2 * SIZE[0]
@@ -49,12 +56,12 @@ def photographed(
         grain += cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC) / 3
     light = np.clip(0.5 + contrast * grain[..., None], 0.02, 0.98)
     stack = render_stack(
-        np.repeat(light, 3, axis=2), truth(), np.array(planes, np.float32), np.float32(K)
+        np.repeat(light, 3, axis=2), truth(), np.array(planes, np.float32), np.float32(k)
     )
     pictures = np.clip(stack, 0, 1) ** np.float32(1 / 2.2)
     pictures = pictures + rng.normal(0, noise, pictures.shape)
     rgb = np.rint(np.clip(pictures, 0, 1) * 255).astype(np.uint8)
-    return FocalStack(tuple(Frame(r, f) for r, f in zip(rgb, planes, strict=True)), K)
+    return FocalStack(tuple(Frame(r, f) for r, f in zip(rgb, planes, strict=True)), k)
 
 
 def poor_answer() -> NDArray[np.float32]:
@@ -77,7 +84,11 @@ def only_settled(before: NDArray[np.float32], stack: FocalStack) -> NDArray[np.f
 
 
 def climbed(stack: FocalStack) -> list[Ladder]:
-    return ladders(pairs(stack, SIZE), stack.coc_px_per_dioptre * SIZE[1] / stack.size[1])
+    return ladders(Planes(stack, SIZE).neighbours(), k_of(stack))
+
+
+def k_of(stack: FocalStack) -> float:
+    return stack.coc_px_per_dioptre * SIZE[1] / stack.size[1]
 
 
 def error(dioptres: NDArray[np.float32]) -> float:
@@ -181,16 +192,70 @@ def test_rounds_tell_more_than_one() -> None:
     found = climbed(stack)
     scale = blur_scale(before, found)
     assert scale is not None
-    once = posterior(before, found, scale, 1.0)
+    once = posterior(before, [ladder.tempered() for ladder in found], [], scale, 1.0)
     assert error(once.dioptres) < 0.9 * error(before)
     assert error(weighed(before, stack)) < 0.9 * error(once.dioptres)
+
+
+def test_planes_farther_apart_tell_more_where_blur_is_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = photographed((0.25, 0.6, 1.1, 1.7, 2.2, 2.9), k=1.6)
+    before = poor_answer()
+    with_them = error(weighed(before, stack))
+    monkeypatch.setattr(blur_ladder, "WIDE_PX", 0.0)
+    assert with_them < 0.85 * error(weighed(before, stack))
+
+
+def test_planes_far_apart_are_found() -> None:
+    """As in the app's tests."""
+    focus = [0.25, 0.625, 1.1, 1.7, 2.2, 2.9]
+    assert far_apart(focus, 1.22) == [(0, 2), (1, 3), (2, 4), (3, 5)]
+    assert far_apart(focus, 1.45) == [(0, 3), (2, 4), (3, 5)]
+    assert far_apart(focus, 0.5) == []
+    assert far_apart(focus, 9) == [(0, 5)]
+
+
+@given(
+    st.lists(st.floats(0, 10), min_size=1, max_size=12, unique=True).map(sorted),
+    st.floats(0.001, 10),
+)
+def test_planes_far_apart_are_within_reach_and_not_within_each_other(
+    focus: list[float], reach: float
+) -> None:
+    found = far_apart(focus, reach)
+    for far, near in found:
+        assert near > far + 1
+        assert focus[near] - focus[far] <= reach * (1 + 1e-9)
+        assert near == len(focus) - 1 or focus[near + 1] - focus[far] > reach * (1 - 1e-9)
+    for one, other in itertools.pairwise(found):
+        assert other[0] > one[0]
+        assert other[1] > one[1]
+
+
+def test_few_pixels_move_k_less_than_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack, many = photographed(), poor_answer()
+    found = climbed(FocalStack(stack.frames, 0.8 * K))
+    few = np.zeros_like(many)  # out of reach of all hypotheses
+    few[40:42] = many[40:42]
+    drawn = []
+    for answers in (many, few):
+        monkeypatch.setattr(blur_scale_module, "DOUBT", 0.0)
+        alone = blur_scale(answers, found)
+        monkeypatch.undo()
+        after = blur_scale(answers, found)
+        assert alone is not None
+        assert after is not None
+        drawn.append(np.log(after / USUAL) / np.log(alone / USUAL))
+    assert 0 < drawn[1] < 0.9 * drawn[0] < 0.9
 
 
 def test_what_is_told_narrows_the_answer() -> None:
     """And what is out of reach of all hypotheses is told nothing."""
     before = poor_answer()
     before[0] = 7.0
-    after = posterior(before, climbed(photographed()), 1.0, 1.0)
+    found = [ladder.tempered() for ladder in climbed(photographed())]
+    after = posterior(before, found, [], 1.0, 1.0)
     assert np.isinf(after.spread[0]).all()
     assert not after.told[0].any()
     within = (before > PLANES[0]) & (before < PLANES[-1])

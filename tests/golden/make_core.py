@@ -23,7 +23,13 @@ from numpy.typing import NDArray
 from edgedepth import optics
 from edgedepth.bench import stats
 from edgedepth.capture.align import Aligner, Motion
-from edgedepth.capture.blur_ladder import SAMPLES, ladders, linear_light, pairs
+from edgedepth.capture.blur_ladder import (
+    SAMPLES,
+    UNEXPLAINED_SHARE,
+    Planes,
+    ladders,
+    linear_light,
+)
 from edgedepth.capture.blur_scale import blur_scale
 from edgedepth.capture.flow import laid_over
 from edgedepth.capture.fusion import all_in_focus
@@ -209,7 +215,7 @@ def refining() -> Arrays:
 
 def relative_blur() -> tuple[Arrays, dict[str, Any]]:
     """A slanted texture in four frames, one of them off by half a pixel, and a poor answer."""
-    height, width, coc = 36, 48, 9.0
+    height, width, coc = 36, 48, 2.0
     planes = np.array([2.6, 0.6, 1.9, 1.2])
     grain = np.random.default_rng(7).uniform(0.1, 0.9, (3 * height, 3 * width, 3))
     row, column = np.indices(grain.shape[:2])
@@ -226,10 +232,14 @@ def relative_blur() -> tuple[Arrays, dict[str, Any]]:
     answer = small + np.float32(0.05) * np.sin(np.arange(width, dtype=np.float32))
     answer[:2, :9] = 7.0  # out of reach of all hypotheses
     confidence = np.linspace(0.1, 1, width, dtype=np.float32) * np.ones_like(small)
-    rungs = ladders(pairs(focal, small.shape), coc * width / grain.shape[1])
+    k, compared = coc * width / grain.shape[1], Planes(focal, (height, width))
+    rungs, wide = ladders(compared.neighbours(), k), ladders(compared.wide(k), k)
+    assert len(wide) == 2
     scale = blur_scale(answer, rungs)
     assert scale is not None
-    after = posterior(answer, rungs, scale, 1.0)
+    tempered = [ladder.tempered() for ladder in rungs]
+    doubtful = [ladder.tempered(UNEXPLAINED_SHARE) for ladder in wide]
+    after = posterior(answer, tempered, doubtful, scale, 1.0)
     weighed = by_relative_blur(answer, confidence, focal, all_in_focus(focal))
     assert weighed is not None
     light = [linear_light(pictures[i], small.shape) for i in (3, 2)]
@@ -241,6 +251,7 @@ def relative_blur() -> tuple[Arrays, dict[str, Any]]:
         "blur_laid": laid,
         "blur_apart": apart,
         "blur_logs": rungs[1].logs.reshape(-1, width) / np.float32(SAMPLES),
+        "blur_wide_logs": doubtful[0].logs.reshape(-1, width) / np.float32(SAMPLES),
         "blur_confidence": confidence,
         "blur_mean": after.dioptres,
         "blur_spread": after.spread,

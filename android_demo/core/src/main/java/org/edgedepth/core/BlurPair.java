@@ -2,17 +2,15 @@ package org.edgedepth.core;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.Callable;
 
 /**
- * Two neighbouring frames laid over each other, and how much blur turns one into the other: {@code
- * Pair} of {@code capture/blur_ladder.py}, which says why. The same whatever K is.
+ * Two frames laid over each other, and how much blur turns one into the other: {@code Pair} of {@code
+ * capture/blur_ladder.py}, which says why. The same whatever K is.
  */
 final class BlurPair {
-    private static final int FINER = 2;
-    private static final double GAMMA = 2.2;
+    static final int FINER = 2;
     private static final int INNER_STEPS = 12;
     private static final int OUTER_STEPS = 20;
     static final float SAMPLES = 60f;
@@ -20,10 +18,8 @@ final class BlurPair {
     private static final double QUIETEST = 0.05;
     private static final double NOISE_FLOOR = 10;
     private static final int WINDOW = 3;
-    private static final int SMOOTHING_RADIUS = 3;
     private static final float TOLERANCE_PX = 0.3f;
-    private static final double LEAST_GAP = 1e-3;
-    private static final float[] SOFT = {0.25f, 0.5f, 0.25f};
+    static final float[] SOFT = {0.25f, 0.5f, 0.25f};
     private static final double NARROW = 0.4;
 
     private final Gap gap;
@@ -44,37 +40,20 @@ final class BlurPair {
     }
 
     /**
-     * Each two neighbouring frames, far to near; of frames focused alike the first.
+     * Two frames, the nearer laid over the farther.
      *
-     * @param frames aligned, the first of them the reference
-     * @param height of the answer that covers them
+     * @param beyond of the farther one, {@code FINER} pixels to one of the answer
+     * @param before of the nearer one
+     * @param valid of either, null where all of it is
+     * @param smooth along the picture's edges, at the answer's size
      */
-    static List<BlurPair> of(List<AlignedFrame> frames, int height, int width) {
-        Plane guide = Resize.area(frames.get(0).rgb.gray(), height, width);
-        GuidedFilter smooth = new GuidedFilter(guide, SMOOTHING_RADIUS);
-        List<AlignedFrame> order = distinct(frames);
-        List<Plane> lights = new ArrayList<>();
-        for (AlignedFrame frame : order) {
-            lights.add(linearLight(frame.rgb, height, width));
-        }
-        List<Callable<BlurPair>> jobs = new ArrayList<>();
-        for (int i = 0; i + 1 < order.size(); i++) {
-            AlignedFrame far = order.get(i);
-            AlignedFrame near = order.get(i + 1);
-            boolean last = i == order.size() - 2;
-            Gap gap = new Gap(far.focusDioptres, near.focusDioptres, i == 0, last);
-            Plane beyond = lights.get(i);
-            Plane before = lights.get(i + 1);
-            Mask[] valid = {far.valid, near.valid};
-            jobs.add(
-                    () -> {
-                        LocalShift shift = LocalShift.between(beyond, before, height, width);
-                        float[] trust = trust(shift.apart, valid);
-                        float floor = floor(unlike(beyond, shift.laid));
-                        return new BlurPair(gap, beyond, shift.laid, trust, floor, smooth);
-                    });
-        }
-        return SideBySide.all(jobs);
+    static BlurPair laidOver(
+            Gap gap, Plane beyond, Plane before, Mask[] valid, GuidedFilter smooth) {
+        LocalShift shift =
+                LocalShift.between(beyond, before, beyond.height / FINER, beyond.width / FINER);
+        float[] trust = trust(shift.apart, valid);
+        float floor = floor(unlike(beyond, shift.laid));
+        return new BlurPair(gap, beyond, shift.laid, trust, floor, smooth);
     }
 
     /**
@@ -88,20 +67,6 @@ final class BlurPair {
             jobs.add(() -> pair.climb(k));
         }
         return SideBySide.all(jobs);
-    }
-
-    private static List<AlignedFrame> distinct(List<AlignedFrame> frames) {
-        AlignedFrame[] order = frames.toArray(new AlignedFrame[0]);
-        Arrays.sort(order, Comparator.comparingDouble(frame -> frame.focusDioptres));
-        List<AlignedFrame> distinct = new ArrayList<>();
-        for (AlignedFrame frame : order) {
-            int before = distinct.size() - 1;
-            if (before < 0
-                    || frame.focusDioptres - distinct.get(before).focusDioptres >= LEAST_GAP) {
-                distinct.add(frame);
-            }
-        }
-        return distinct;
     }
 
     private static float[] trust(Plane apart, Mask[] masks) {
@@ -224,21 +189,5 @@ final class BlurPair {
             kernel[i] = (float) (weights[i] / total);
         }
         return kernel;
-    }
-
-    /** Softened brightness in linear light, at {@code FINER} times the answer's size. */
-    static Plane linearLight(Rgb rgb, int height, int width) {
-        float[] table = new float[256];
-        for (int i = 0; i < table.length; i++) {
-            table[i] = (float) Math.pow(i / 255f, GAMMA);
-        }
-        Plane light = new Plane(rgb.height, rgb.width);
-        for (int i = 0; i < light.data.length; i++) {
-            light.data[i] =
-                    0.299f * table[rgb.data[3 * i] & 0xFF]
-                            + 0.587f * table[rgb.data[3 * i + 1] & 0xFF]
-                            + 0.114f * table[rgb.data[3 * i + 2] & 0xFF];
-        }
-        return Filters.separable(Resize.fitting(light, FINER * height, FINER * width), SOFT, SOFT);
     }
 }

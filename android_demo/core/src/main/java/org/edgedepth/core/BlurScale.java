@@ -10,6 +10,8 @@ final class BlurScale {
     private static final int PLACES = 13;
     private static final double PRIOR_GAP = 0.04;
     private static final double DECIDES = 0.08;
+    private static final double USUAL = 1.1;
+    private static final double DOUBT = 0.03;
     private static final int EVERY = 2;
 
     private final Plane answers;
@@ -26,13 +28,9 @@ final class BlurScale {
         for (int i = 0; i + 1 < ladders.size(); i++) {
             sweep.compare(ladders.get(i), ladders.get(i + 1));
         }
-        int best = 0;
-        double mean = 0;
-        for (int i = 0; i < sweep.totals.length; i++) {
-            best = sweep.totals[i] > sweep.totals[best] ? i : best;
-            mean += sweep.totals[i] / sweep.totals.length;
-        }
-        boolean undecided = sweep.totals[best] - mean < DECIDES * sweep.pixels;
+        boolean undecided = sweep.pixels == 0 || sweep.lead() < DECIDES * sweep.pixels;
+        sweep.doubt();
+        int best = sweep.best();
         if (undecided || best == 0 || best == sweep.totals.length - 1) {
             return Double.NaN;
         }
@@ -40,6 +38,29 @@ final class BlurScale {
         double after = sweep.totals[best + 1];
         double past = 0.5 * (before - after) / (before + after - 2 * sweep.totals[best]);
         return scale(best) * Math.pow(2, past / OCTAVE);
+    }
+
+    private int best() {
+        int best = 0;
+        for (int i = 0; i < totals.length; i++) {
+            best = totals[i] > totals[best] ? i : best;
+        }
+        return best;
+    }
+
+    /** How far the best scale is above the mean of all. */
+    private double lead() {
+        return totals[best()] - Arrays.stream(totals).average().orElse(0);
+    }
+
+    /** Counts what is far from usual the less. */
+    private void doubt() {
+        int rows = (answers.height + EVERY - 1) / EVERY;
+        int columns = (answers.width + EVERY - 1) / EVERY;
+        for (int i = 0; i < totals.length; i++) {
+            double octaves = Math.log(scale(i) / USUAL) / Math.log(2);
+            totals[i] -= DOUBT * rows * columns * octaves * octaves;
+        }
     }
 
     private static double scale(int number) {
@@ -83,38 +104,14 @@ final class BlurScale {
 
     private void raise(
             float[] best, int[] here, double depth, BlurLadder far, BlurLadder near, double scale) {
-        At one = new At(far, depth, scale);
-        At other = new At(near, depth, scale);
+        BlurLadder.At one = new BlurLadder.At(far, depth, scale);
+        BlurLadder.At other = new BlurLadder.At(near, depth, scale);
         for (int i = 0; i < here.length; i++) {
             float answer = answers.data[here[i]];
             double gap = answer < (float) far.gap.near ? far.gap.width() : near.gap.width();
             float off = (float) ((depth - answer) / (PRIOR_GAP * gap));
             float said = one.of(here[i]) + other.of(here[i]) - off * off / 2;
             best[i] = Math.max(best[i], said);
-        }
-    }
-
-    /** Likelihoods of a ladder at a depth, between two of its places. */
-    private static final class At {
-        private final float[] below;
-        private final float[] above;
-        private final float share;
-
-        At(BlurLadder ladder, double depth, double scale) {
-            double place = ladder.gap.middle() + (depth - ladder.gap.middle()) * scale;
-            double[] places = ladder.places;
-            int number = 0;
-            while (number < places.length - 2 && places[number + 1] <= place) {
-                number++;
-            }
-            double past = (place - places[number]) / (places[number + 1] - places[number]);
-            share = (float) Math.min(1, Math.max(0, past));
-            below = ladder.logs[number];
-            above = ladder.logs[number + 1];
-        }
-
-        float of(int pixel) {
-            return (1 - share) * below[pixel] + share * above[pixel];
         }
     }
 }

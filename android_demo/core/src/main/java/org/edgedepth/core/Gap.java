@@ -1,6 +1,6 @@
 package org.edgedepth.core;
 
-/** Two neighbouring planes, and the answers that they speak for: {@code Gap} in Python. */
+/** Two planes, and the answers that they speak for: {@code Gap} in Python. */
 final class Gap {
     private static final double FARTHEST = 1 / 12.0;
     private static final double NEAREST = 2.0;
@@ -38,6 +38,11 @@ final class Gap {
     /** The nearest hypothesis. */
     double nearest() {
         return last ? NEAREST * near : near + width() / 2;
+    }
+
+    /** Whether the other gap lies within this one. */
+    boolean covers(Gap other) {
+        return far <= other.far && other.near <= near;
     }
 
     /** Whether an answer lies between the planes, or beyond the first or the last. */

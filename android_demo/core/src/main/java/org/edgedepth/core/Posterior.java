@@ -1,5 +1,6 @@
 package org.edgedepth.core;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -9,7 +10,7 @@ final class Posterior {
     private static final float PRIOR_BEYOND = 0.25f;
     private static final float PRIOR_BEFORE = 0.1f;
     private static final float LEAST_SPREAD = 1e-4f;
-    private static final float LEAST = 1e-30f;
+    private static final double WIDE_COUNTS = 2;
 
     /** Mean in dioptres. */
     final Plane dioptres;
@@ -28,16 +29,23 @@ final class Posterior {
     /**
      * Answers, weighed against ladders.
      *
+     * @param ladders of neighbouring frames, tempered
+     * @param wide of frames farther apart, likewise
      * @param scale by what K squared is multiplied
      * @param doubt by what the answers' standard deviation is
      */
-    static Posterior of(Plane answers, List<BlurLadder> ladders, double scale, double doubt) {
+    static Posterior of(
+            Plane answers,
+            List<BlurLadder> ladders,
+            List<BlurLadder> wide,
+            double scale,
+            double doubt) {
         Posterior after = new Posterior(answers);
         for (BlurLadder ladder : ladders) {
             SideBySide.strips(
                     answers.height,
                     (from, to) -> {
-                        Weighing weighing = new Weighing(ladder, scale, (float) doubt);
+                        Weighing weighing = new Weighing(ladder, wide, scale, (float) doubt);
                         for (int i = from * answers.width; i < to * answers.width; i++) {
                             if (ladder.gap.speaksFor(answers.data[i])) {
                                 weighing.weigh(answers.data[i], i, after);
@@ -63,22 +71,37 @@ final class Posterior {
         private final float doubt;
         private final float[] places;
         private final float[] shares;
-        private final float[] likelihood;
         private final float[] weights;
+        /** What ladders of frames farther apart say of each place. */
+        private final BlurLadder.At[][] wide;
 
-        Weighing(BlurLadder ladder, double scale, float doubt) {
+        private final float wideCounts;
+
+        Weighing(BlurLadder ladder, List<BlurLadder> all, double scale, float doubt) {
             this.ladder = ladder;
             this.doubt = doubt;
             double[] scaled = ladder.scaled(scale);
             places = floats(scaled);
             shares = floats(BlurLadder.gradient(scaled));
-            likelihood = new float[places.length];
             weights = new float[places.length];
+            List<BlurLadder> covering = new ArrayList<>();
+            for (BlurLadder other : all) {
+                if (other.gap.covers(ladder.gap)) {
+                    covering.add(other);
+                }
+            }
+            wide = new BlurLadder.At[places.length][covering.size()];
+            for (int i = 0; i < places.length; i++) {
+                for (int j = 0; j < covering.size(); j++) {
+                    wide[i][j] = new BlurLadder.At(covering.get(j), scaled[i], scale);
+                }
+            }
+            wideCounts = (float) (WIDE_COUNTS / Math.max(1, covering.size()));
         }
 
         void weigh(float answer, int pixel, Posterior after) {
             float prior = doubt * spread(answer);
-            temper(pixel);
+            gather(pixel);
             float top = Float.NEGATIVE_INFINITY;
             for (int i = 0; i < places.length; i++) {
                 float off = (places[i] - answer) / prior;
@@ -104,21 +127,14 @@ final class Posterior {
             after.told.data[pixel] = Math.min(1, Math.max(0, 1 - spread / prior));
         }
 
-        /** Log likelihoods where differences are uncertain. */
-        private void temper(int pixel) {
-            float top = Float.NEGATIVE_INFINITY;
-            for (float[] log : ladder.logs) {
-                top = Math.max(top, log[pixel]);
-            }
-            for (int i = 0; i < likelihood.length; i++) {
-                likelihood[i] = (float) Math.exp(ladder.logs[i][pixel] - top);
-            }
+        /** Log likelihoods of the places. */
+        private void gather(int pixel) {
             for (int i = 0; i < weights.length; i++) {
-                float mixed = 0;
-                for (int j = 0; j < likelihood.length; j++) {
-                    mixed += ladder.mixing[i][j] * likelihood[j];
+                float said = 0;
+                for (BlurLadder.At at : wide[i]) {
+                    said += at.of(pixel);
                 }
-                weights[i] = (float) Math.log(mixed + LEAST);
+                weights[i] = ladder.logs[i][pixel] + wideCounts * said;
             }
         }
 

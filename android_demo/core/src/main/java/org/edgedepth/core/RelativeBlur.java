@@ -9,6 +9,7 @@ import java.util.List;
 final class RelativeBlur {
     private static final double[] ROUNDS = {1.2, 0.7, 0.5};
     private static final double FAR_OFF = 1.4;
+    static final double UNEXPLAINED_SHARE = 0.2;
 
     private RelativeBlur() {}
 
@@ -24,21 +25,32 @@ final class RelativeBlur {
     static Plane of(
             Plane answer, Plane confidence, List<AlignedFrame> frames, Rgb sharp, double coc) {
         double k = coc * answer.width / sharp.width;
-        List<BlurPair> pairs = BlurPair.of(frames, answer.height, answer.width);
+        BlurPlanes planes = new BlurPlanes(frames, answer.height, answer.width);
+        List<BlurPair> pairs = planes.neighbours();
         List<BlurLadder> ladders = BlurPair.ladders(pairs, k);
         double scale = BlurScale.of(answer, ladders);
         if (Double.isNaN(scale)) {
             return null;
         }
         if (Math.abs(Math.log(scale)) > Math.log(FAR_OFF)) {
-            ladders = BlurPair.ladders(pairs, k * Math.sqrt(scale));
+            k *= Math.sqrt(scale);
             scale = 1;
+            ladders = BlurPair.ladders(pairs, k);
         }
+        List<BlurLadder> wide = BlurPair.ladders(planes.wide(k), k);
+        temper(ladders, 0);
+        temper(wide, UNEXPLAINED_SHARE);
         Plane settled = answer;
         for (double doubt : ROUNDS) {
-            Posterior after = Posterior.of(settled, ladders, scale, doubt);
+            Posterior after = Posterior.of(settled, ladders, wide, scale, doubt);
             settled = after.settled(confidence, sharp);
         }
         return settled;
+    }
+
+    static void temper(List<BlurLadder> ladders, double share) {
+        for (BlurLadder ladder : ladders) {
+            ladder.temper(share);
+        }
     }
 }

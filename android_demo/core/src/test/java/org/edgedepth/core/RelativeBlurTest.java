@@ -39,13 +39,25 @@ public class RelativeBlurTest {
     }
 
     private List<BlurLadder> ladders() throws JSONException {
-        List<AlignedFrame> frames = frames(4);
-        double k = coc * ANSWER.width / frames.get(0).rgb.width;
-        return BlurPair.ladders(BlurPair.of(frames, ANSWER.height, ANSWER.width), k);
+        return BlurPair.ladders(planes().neighbours(), k());
+    }
+
+    private List<BlurLadder> wide() throws JSONException {
+        List<BlurLadder> wide = BlurPair.ladders(planes().wide(k()), k());
+        RelativeBlur.temper(wide, RelativeBlur.UNEXPLAINED_SHARE);
+        return wide;
+    }
+
+    private BlurPlanes planes() throws JSONException {
+        return new BlurPlanes(frames(4), ANSWER.height, ANSWER.width);
+    }
+
+    private double k() throws JSONException {
+        return coc * ANSWER.width / frames(1).get(0).rgb.width;
     }
 
     private static Plane light(AlignedFrame frame) {
-        return BlurPair.linearLight(frame.rgb, ANSWER.height, ANSWER.width);
+        return BlurPlanes.linearLight(frame.rgb, ANSWER.height, ANSWER.width);
     }
 
     @Test
@@ -60,18 +72,33 @@ public class RelativeBlurTest {
 
     @Test
     public void likelihoodsArePythons() throws JSONException {
-        Plane expected = Golden.array("blur_logs").plane();
-        float[][] logs = ladders().get(1).logs;
+        assertLogs("blur_logs", ladders().get(1));
+        assertLogs("blur_wide_logs", wide().get(0));
+    }
+
+    private static void assertLogs(String name, BlurLadder ladder) throws JSONException {
+        Plane expected = Golden.array(name).plane();
         float[] actual = new float[expected.data.length];
-        assertEquals(actual.length, logs.length * ANSWER.data.length);
-        for (int i = 0; i < logs.length; i++) {
-            System.arraycopy(logs[i], 0, actual, i * ANSWER.data.length, ANSWER.data.length);
-        }
+        assertEquals(actual.length, ladder.logs.length * ANSWER.data.length);
         for (int i = 0; i < actual.length; i++) {
-            actual[i] /= BlurPair.SAMPLES;
+            int place = i / ANSWER.data.length;
+            actual[i] = ladder.logs[place][i % ANSWER.data.length] / BlurPair.SAMPLES;
         }
         Plane plane = new Plane(expected.height, expected.width, actual);
-        Golden.assertClose("logs", expected, plane, 0.01);
+        Golden.assertClose(name, expected, plane, 0.01);
+    }
+
+    @Test
+    public void planesFarApartAreFound() {
+        double[] focus = {0.25, 0.625, 1.1, 1.7, 2.2, 2.9};
+        assertEnds(BlurPlanes.farApart(focus, 1.22), new int[][] {{0, 2}, {1, 3}, {2, 4}, {3, 5}});
+        assertEnds(BlurPlanes.farApart(focus, 1.45), new int[][] {{0, 3}, {2, 4}, {3, 5}});
+        assertEnds(BlurPlanes.farApart(focus, 0.5), new int[][] {});
+        assertEnds(BlurPlanes.farApart(focus, 9), new int[][] {{0, 5}});
+    }
+
+    private static void assertEnds(List<int[]> found, int[][] expected) {
+        assertArrayEquals(expected, found.toArray(new int[0][]));
     }
 
     @Test
@@ -81,7 +108,9 @@ public class RelativeBlurTest {
 
     @Test
     public void whatFollowsIsPythons() throws JSONException {
-        Posterior after = Posterior.of(ANSWER, ladders(), figures.getDouble("scale"), 1);
+        List<BlurLadder> ladders = ladders();
+        RelativeBlur.temper(ladders, 0);
+        Posterior after = Posterior.of(ANSWER, ladders, wide(), figures.getDouble("scale"), 1);
         Golden.assertClose("mean", Golden.array("blur_mean").plane(), after.dioptres, 0.01);
         Golden.assertClose("spread", Golden.array("blur_spread").plane(), after.spread, 0.01);
         Golden.assertClose("told", Golden.array("blur_told").plane(), after.told, 0.03);
