@@ -19,6 +19,7 @@ from edgedepth.capture.makernotes import maker_note_readings
 from edgedepth.capture.sidecar import Sidecar, raspberry_pi_reading
 from edgedepth.capture.tiff import Ratio
 from edgedepth.errors import UserError
+from edgedepth.words import counted
 
 SAME_DIOPTRES = 1e-4
 _ADVICE = (
@@ -158,12 +159,13 @@ def from_option(text: str, names: Sequence[str]) -> list[FocusReading]:
         UserError: not as many distances as frames, or one that is none.
     """
     parts = [p.strip() for p in text.split(",") if p.strip()]
+    found = [_user_metres("--focus", part, part) for part in parts]
     if len(parts) != len(names):
         raise UserError(
-            f"--focus gives {len(parts)} distances for {len(names)} frames",
+            f"--focus gives {counted(len(parts), 'distance')} for {counted(len(names), 'frame')}",
             f"give one per frame, in this order: {', '.join(names)}",
         )
-    return [_user_metres("--focus", part, part) for part in parts]
+    return found
 
 
 def _user_metres(option: str, text: str, said: str, per_metre: float = 1.0) -> FocusReading:
@@ -208,6 +210,35 @@ def from_names(names: Sequence[str]) -> list[FocusReading]:
             "name the files like 0.35m.jpg, or use --focus 0.35,0.5,...",
         )
     return [_from_name(text, unit) for text, unit in found]
+
+
+def against_the_names(readings: Sequence[FocusReading], words: Sequence[FrameWords]) -> list[str]:
+    """A warning where the user gives the distances of the file names, but to other frames.
+
+    Args:
+        readings: what ``--focus`` gives, one per frame.
+        words: the frames, for their names.
+    """
+    try:
+        named = [r.dioptres or 0.0 for r in from_names([w.name for w in words])]
+    except UserError:
+        return []
+    given = [r.dioptres or 0.0 for r in readings]
+    if _same(given, named) or not _same(sorted(given), sorted(named)):
+        return []
+    frame, said = next(
+        (w.name, r.said)
+        for w, r, d in zip(words, readings, named, strict=True)
+        if not _same([r.dioptres or 0.0], [d])
+    )
+    return [
+        f"--focus gives {frame} the distance {said}, the file names have the same distances "
+        "in another order: if the names are right, use --focus-from name"
+    ]
+
+
+def _same(some: Sequence[float], others: Sequence[float]) -> bool:
+    return all(abs(a - b) <= SAME_DIOPTRES for a, b in zip(some, others, strict=True))
 
 
 def _is_count(found: Sequence[tuple[str, str]]) -> bool:

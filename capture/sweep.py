@@ -5,7 +5,7 @@ Only headers are read here; pixels are decoded by :mod:`edgedepth.capture.decode
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +14,14 @@ from edgedepth.capture import sources
 from edgedepth.capture.camera import CameraReading, read_camera
 from edgedepth.capture.decode import EXTENSIONS, ImageFile, open_image
 from edgedepth.capture.focus import FocusReading
+from edgedepth.capture.order import natural_order
 from edgedepth.capture.sidecar import Sidecar, read_sidecar
 from edgedepth.errors import UserError
+from edgedepth.words import counted
 
 MAX_FILES = 64
+NAMED_FILES = 4
+"""Files that a message names."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,6 @@ class Sweep:
         return tuple(v for v in values if v is not None)
 
 
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key under which frame2 comes before frame10."""
-    parts = re.split(r"(\d+)", name.lower())
-    return [(0, int(p[:18]), p) if p.isdecimal() else (1, 0, p) for p in parts if p]
-
-
 def read_sweep(
     source: Path | str | Sequence[Path | str],
     focus: str | None = None,
@@ -121,6 +119,8 @@ def read_sweep(
     else:
         readings = [*_settle_focus(words, focus, focus_from_name)]
     first = images[0]
+    if focus is not None and not uncalibrated:
+        warnings += sources.against_the_names([r for r in readings if r is not None], words)
     camera = read_camera(first.exif, first.stored_size, sidecar, sensor_width_mm, first.turned)
     frames = tuple(
         SweepFrame(image, reading, said)
@@ -143,9 +143,7 @@ def _list_pictures(
         return _given_pictures([folder])
     if not folder.is_dir():
         raise UserError(f"{folder} does not exist", "give a folder of photos, one per focus")
-    found = sorted(
-        (p for p in folder.iterdir() if _is_picture(p)), key=lambda p: natural_key(p.name)
-    )
+    found = [folder / n for n in natural_order(p.name for p in folder.iterdir() if _is_picture(p))]
     sidecar = read_sidecar(folder)
     warnings = []
     if sidecar is not None:
@@ -158,7 +156,9 @@ def _list_pictures(
             )
         extra = len(found) - len(sidecar.files)
         if extra:
-            warnings.append(f"{extra} pictures that sweep.json does not name are left out")
+            ignored = counted(extra, "picture")
+            left = "is" if extra == 1 else "are"
+            warnings.append(f"{ignored} that sweep.json does not name {left} left out")
         found = [by_name[name] for name in sidecar.files]
     if not found:
         raise UserError(
@@ -201,18 +201,30 @@ def _one_orientation(images: list[ImageFile]) -> tuple[list[ImageFile], list[str
 
 
 def _check_sizes(images: Sequence[ImageFile]) -> None:
-    first = images[0]
-    for image in images[1:]:
-        if image.size != first.size:
-            raise UserError(
-                f"frames of unequal size: {first.path.name} is {_size(first)}, "
-                f"{image.path.name} is {_size(image)}",
-                "a sweep's frames come from one camera at one setting",
-            )
+    """Frames come from one camera at one setting.
+
+    Raises:
+        UserError: some have another size than most; it names them.
+    """
+    usual = Counter(image.size for image in images).most_common(1)[0][0]
+    odd = [image for image in images if image.size != usual]
+    if not odd:
+        return
+    shown = ", ".join(f"{i.path.name} is {_size(i.size)}" for i in odd[:NAMED_FILES])
+    more = f" and {len(odd) - NAMED_FILES} more" if len(odd) > NAMED_FILES else ""
+    turned = all(image.size == usual[::-1] for image in odd)
+    it = "it" if len(odd) == 1 else "them"
+    raise UserError(
+        f"frames of unequal size: {shown}{more}, the others are {_size(usual)}",
+        f"turned on {'its' if len(odd) == 1 else 'their'} side, by the look of it: turn {it} back, "
+        f"or leave {it} out"
+        if turned
+        else f"leave {it} out, or take {it} again with the settings of the others",
+    )
 
 
-def _size(image: ImageFile) -> str:
-    return f"{image.size[1]}x{image.size[0]}"
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"
 
 
 def _settle_focus(
