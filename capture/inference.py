@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edgedepth import optics
 from edgedepth.capture.blur_scale import USUAL
 from edgedepth.capture.decode import decode, reduction_for
+from edgedepth.capture.doubts import about_breathing
 from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.limits import check_frames
 from edgedepth.capture.modelfile import ModelFile, read_model_file
@@ -172,8 +173,10 @@ def infer_depth(
         *sweep.warnings,
         *([] if ordering is None else ordering.warnings),
         *registered.warnings,
+        *_focus_doubts(registered, ordering is None),
         *_model_doubts(registered, file, raw),
         *_blur_doubts(answer.coc_ratio),
+        *_confidence_doubts(confidence, min_confidence),
     )
     return DepthResult(
         depth_m,
@@ -387,6 +390,24 @@ def finish(
     else:
         metres[confidence < min_confidence] = np.nan
     return metres, confidence, reference
+
+
+def _focus_doubts(registered: RegisteredSweep, calibrated: bool) -> list[str]:
+    focus = [r.focus_dioptres for r in registered.reports]
+    doubt = about_breathing(registered.reports, focus) if calibrated else None
+    return [str(doubt)] if doubt else []
+
+
+def _confidence_doubts(confidence: NDArray[np.float32], least: float) -> list[str]:
+    """Nothing is left of a depth map whose every pixel is less certain than asked for."""
+    most = float(confidence.max())
+    if most >= least:
+        return []
+    return [
+        f"no depth is as certain as --min-confidence {least:g}, the most certain has "
+        f"{np.floor(100 * most) / 100:.2f}: ask for less (by default {DEFAULT_MIN_CONFIDENCE:g}), "
+        "or see what `edgedepth inspect` finds wrong with the sweep"
+    ]
 
 
 def _model_doubts(registered: RegisteredSweep, model: ModelFile, raw: Depth) -> list[str]:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgedepth.capture.doubts import about_breathing
 from edgedepth.capture.fusion import sharpness
 from edgedepth.capture.next_sweep import planes_for_next_time
 from edgedepth.capture.register import FrameReport, RegisteredSweep, register_sweep
@@ -80,7 +81,7 @@ class Inspection:
         sweep, registered: what was read and how it aligns.
         facts: one per captured frame.
         findings: problems first.
-        resolution: None for a sweep without focus distances.
+        resolution: None for a sweep without focus distances and for a single picture.
     """
 
     sweep: Sweep
@@ -115,12 +116,13 @@ def inspect_sweep(
     resolution = None
     if sweep.calibrated:
         noise = picture_noise(registered.stack.reference.rgb)
-        resolution = resolve(focus, registered.stack.coc_px_per_dioptre, noise)
+        if len(sweep) > 1:
+            resolution = resolve(focus, registered.stack.coc_px_per_dioptre, noise)
         findings += _about_planes(sweep, registered, resolution)
         findings += _about_next_time(focus, facts)
     findings += _about_sources(sweep)
     findings += _about_pixels(sweep, facts, registered)
-    findings += _about_motion(registered, focus if sweep.calibrated else None, sweep)
+    findings += _about_motion(registered, focus if sweep.calibrated else None)
     order = {"problem": 0, "advice": 1, "note": 2}
     ranked = tuple(sorted(findings, key=lambda f: order[f.level]))
     return Inspection(sweep, registered, facts, ranked, resolution)
@@ -176,18 +178,17 @@ def _metres(dioptres: float) -> str:
 
 
 def _about_planes(
-    sweep: Sweep, registered: RegisteredSweep, resolution: Resolution
+    sweep: Sweep, registered: RegisteredSweep, resolution: Resolution | None
 ) -> list[Finding]:
     focus = np.array(sweep.focus_dioptres)
-    found = [
-        Finding(
-            "note",
-            "range",
+    found = []
+    if resolution is not None:
+        text = (
             f"depth can be told from about {resolution.nearest_m:.2g} to "
             f"{resolution.farthest_m:.2g} m (to 20 %), in steps of "
-            f"{resolution.dioptre_step:.2g} dioptres",
+            f"{resolution.dioptre_step:.2g} dioptres"
         )
-    ]
+        found.append(Finding("note", "range", text))
     planes = np.sort(focus)
     gaps = np.diff(planes)
     found += [
@@ -318,9 +319,7 @@ def _about_pixels(
     return found
 
 
-def _about_motion(
-    registered: RegisteredSweep, focus: Sequence[float] | None, sweep: Sweep
-) -> list[Finding]:
+def _about_motion(registered: RegisteredSweep, focus: Sequence[float] | None) -> list[Finding]:
     found = [
         Finding(
             "problem",
@@ -339,35 +338,15 @@ def _about_motion(
                 "advice", "motion", f"the camera moved in {names}", "rest the phone on something"
             )
         )
-    if focus is not None:
-        found += _about_breathing(registered, focus, sweep)
+    doubt = None if focus is None else about_breathing(registered.reports, focus)
+    if doubt is not None:
+        found.append(Finding("advice", "suspicious distances", doubt.text, doubt.todo))
     return found
 
 
 def _moved(report: FrameReport) -> bool:
     right, down = report.motion.shift_px
     return bool(np.hypot(right, down) > 20) or abs(report.motion.rotation_deg) > 2
-
-
-def _about_breathing(
-    registered: RegisteredSweep, focus: Sequence[float], sweep: Sweep
-) -> list[Finding]:
-    """A lens magnifies as it focuses nearer: distances in the wrong order betray themselves."""
-    scales = np.array([r.motion.scale for r in registered.reports if r.used])
-    planes = np.array([d for d, r in zip(focus, registered.reports, strict=True) if r.used])
-    if len(planes) < 3 or np.ptp(scales) < 0.006:
-        return []
-    agreement = float(np.corrcoef(scales, planes)[0, 1])
-    if agreement > -0.7:
-        return []
-    return [
-        Finding(
-            "advice",
-            "suspicious distances",
-            "the picture grows as the distances say it focuses farther",
-            "check that the distances belong to these frames and are not reversed",
-        )
-    ]
 
 
 def to_record(inspection: Inspection) -> dict[str, Any]:

@@ -55,6 +55,8 @@ def read_model_file(path: Path | str | None = None) -> ModelFile:
     """
     shipped = path is None
     path = default_model_path() if path is None else Path(path)
+    if path.is_dir():
+        raise folder_for_a_model(path)
     if not path.is_file():
         raise UserError(f"{path} does not exist", _GET_ONE)
     data = path.read_bytes()
@@ -69,6 +71,21 @@ def read_model_file(path: Path | str | None = None) -> ModelFile:
     if not shipped:
         _check_graph(data, path)
     return ModelFile(path, ModelSpec.from_json(text, f"the metadata of {path}"))
+
+
+def folder_for_a_model(path: Path) -> UserError:
+    """What to do with a folder that was given for a model: name a file in it, or make one."""
+    run = (path / "config.json").is_file()
+    kind = "run directory" if run else "folder"
+    inside = sorted(path.glob("*.tflite"))
+    if inside:
+        advice = f"name the file, e.g. {inside[0]}"
+    elif run:
+        made = path / f"{path.resolve().name}-int8.tflite"
+        advice = f"convert it with `edgedepth convert {path}`, which writes {made}"
+    else:
+        advice = _GET_ONE
+    return UserError(f"{path} is a {kind}, not a model file", advice)
 
 
 def _check_graph(data: bytes, path: Path) -> None:

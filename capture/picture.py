@@ -76,6 +76,8 @@ def depth_picture(depth_m: NDArray[np.float32]) -> NDArray[np.uint8]:
     """
     limits = dioptre_limits(depth_m)
     height, width = depth_m.shape
+    if not np.isfinite(depth_m).any():  # a scale in metres would be made up
+        return _with_bar(colourise(depth_m, limits), [("no depth", 0.5)])
     room = _room(height, max(width, LEAST_WIDTH))
     labels = [(f"{m:g} m", place) for m, place in ticks(limits, room)]
     return _with_bar(colourise(depth_m, limits), labels)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgedepth.capture import sources
+from edgedepth.capture import doubts, sources
 from edgedepth.capture.camera import CameraReading, read_camera
 from edgedepth.capture.decode import EXTENSIONS, ImageFile, open_image
 from edgedepth.capture.focus import FocusReading
@@ -260,6 +260,10 @@ def _doubts(sweep: Sweep) -> list[str]:
         found.append(f"focus distances come from different sources: {', '.join(sorted(names))}")
     if any(f.focus is not None and f.focus.trust == "range" for f in sweep.frames):
         found.append("focus distances are middles of ranges: depth is as coarse as they are")
+    if sweep.calibrated:
+        k = sweep.camera.camera.coc_px_per_dioptre(doubts.LOOKED_AT_PX)
+        unit = doubts.about_unit([f.focus for f in sweep.frames if f.focus is not None], k)
+        found += [str(unit)] if unit else []
     if sweep.camera.guessed:
         listed = ", ".join(sweep.camera.guessed)
         found.append(f"the camera's {listed} is a guess: give --sensor-width-mm if you know it")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgedepth.commands.parameters import Size, camera_option, model_option, runtime_option
+from edgedepth.words import counted
 
 if TYPE_CHECKING:
     from edgedepth.capture.inference import DepthResult
@@ -75,7 +76,7 @@ def infer(
     edgedepth infer my_sweep/ --focus-from name        (files like 0.35m.jpg)
     edgedepth infer my_sweep/ --uncalibrated           relative depth, in no unit
     edgedepth infer my_sweep/ --camera phone.json      with what calibrate learnt of it
-    edgedepth infer my_sweep/ --model runs/first/model_int8.tflite --runtime tflite-runtime
+    edgedepth infer my_sweep/ --model runs/first/first-int8.tflite --runtime tflite-runtime
 
     Writes depth.npy (float32 metres), depth_mm.png, depth_color.png, confidence.png,
     all_in_focus.jpg and report.json into SWEEP_depth/.
@@ -148,7 +149,8 @@ def _extras(ply: bool, viewer: bool) -> dict[str, Writer]:
 
 def _print(read: Sweep, result: DepthResult, report: dict[str, Any], target: Path) -> None:
     camera = report["camera"]
-    click.echo(f"{read.folder}: {len(read)} frames of {read.size_px[1]}x{read.size_px[0]}")
+    frames = counted(len(read), "frame")
+    click.echo(f"{read.folder}: {frames} of {read.size_px[1]}x{read.size_px[0]}")
     width = max(len(f["file"]) for f in report["frames"])
     for frame in report["frames"]:
         click.echo("  " + _frame_line(frame, width))
@@ -168,6 +170,8 @@ def _print(read: Sweep, result: DepthResult, report: dict[str, Any], target: Pat
             f"depth    {depth['nearest_m']:.2f} to {depth['farthest_m']:.2f} m, median "
             f"{depth['median_m']:.2f} m, {100 * depth['valid_share']:.0f} % of the picture"
         )
+    elif result.metric:
+        click.echo("depth    none is certain enough")
     stages = ", ".join(f"{name} {value:.2f}" for name, value in result.seconds.items())
     click.echo(f"seconds  {stages}; together {time.perf_counter() - STARTED:.2f}")
     for warning in result.warnings:
@@ -178,8 +182,8 @@ def _print(read: Sweep, result: DepthResult, report: dict[str, Any], target: Pat
 def _frame_line(frame: dict[str, Any], width: int) -> str:
     line = f"{frame['file']:<{width}}  "
     if frame["source"] is not None:
-        metres = "inf" if frame["focus_m"] is None else f"{frame['focus_m']:.3g}"
-        line += f"{metres:>6} m  {frame['source']} ({frame['trust']})  "
+        metres = "infinity" if frame["focus_m"] is None else f"{frame['focus_m']:.3g} m"
+        line += f"{metres:>8}  {frame['source']} ({frame['trust']})  "
     line += frame["verdict"]
     if frame["verdict"] == "aligned":
         right, down = frame["shift_px"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edgedepth.errors import UserError
+from edgedepth.words import counted
 
 if TYPE_CHECKING:
     from edgedepth.capture.inspection import Inspection
@@ -73,10 +75,17 @@ def _write_sheet(found: Inspection, out: Path) -> None:
     write_bytes(out, data.tobytes(), "choose another place with -o")
 
 
+def _distance(metres: float | None) -> str:
+    if metres is None:
+        return "?"
+    return "infinity" if math.isinf(metres) else f"{metres:.3g} m"
+
+
 def _print(found: Inspection) -> None:
     sweep = found.sweep
     camera = sweep.camera.camera
-    click.echo(f"{sweep.folder}: {len(sweep)} frames of {sweep.size_px[1]}x{sweep.size_px[0]}")
+    frames = counted(len(sweep), "frame")
+    click.echo(f"{sweep.folder}: {frames} of {sweep.size_px[1]}x{sweep.size_px[0]}")
     rows = [("frame", "focus", "source", "trust", "aligned", "sharpest", "clipped")]
     for frame, report, facts in zip(
         sweep.frames, found.registered.reports, found.facts, strict=True
@@ -86,7 +95,7 @@ def _print(found: Inspection) -> None:
         rows.append(
             (
                 frame.name,
-                "?" if metres is None else f"{metres:.3g} m",
+                _distance(metres),
                 "-" if reading is None else reading.source,
                 "-" if reading is None else reading.trust,
                 report.motion.verdict,

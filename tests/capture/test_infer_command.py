@@ -87,6 +87,31 @@ def test_default_output_lies_beside_the_sweep_and_is_replaced(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "mine_depth"]
 
 
+def test_no_depth_that_is_certain_enough_is_told(
+    edgedepth: Edgedepth, good_sweep: Path, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ("--model", model, "-o", out, "--min-confidence", "1", "--viewer", "--ply")
+    done = edgedepth("infer", good_sweep, *options)
+    assert done.returncode == 0, done.stderr
+    assert np.isnan(np.load(out / "depth.npy")).all()
+    assert "depth    none is certain enough" in done.stdout
+    warnings = json.loads((out / "report.json").read_text())["warnings"]
+    (warning,) = (w for w in warnings if "--min-confidence 1" in w)
+    for words in ("the most certain has 0.", "by default 0.1", "inspect"):
+        assert words in warning
+    assert warning in done.stdout
+
+
+def test_infinity_is_a_word(
+    edgedepth: Edgedepth, good_sweep: Path, model: Path, tmp_path: Path
+) -> None:
+    options = ("--model", model, "-o", tmp_path / "out", "--focus", "0.5,0.7,1,1.6,inf")
+    done = edgedepth("infer", good_sweep, *options)
+    assert "frame5.jpg  infinity  --focus" in done.stdout
+    assert "inf m" not in done.stdout
+
+
 def test_the_order_of_the_files_does_not_matter(
     edgedepth: Edgedepth, good_sweep: Path, model: Path, tmp_path: Path
 ) -> None:
@@ -133,7 +158,62 @@ class TestBadInput:
     def test_unequal_size(self, edgedepth: Edgedepth, model: Path, tmp_path: Path) -> None:
         sweep = write_sweep(tmp_path / "s")
         Image.fromarray(texture((240, 320))).save(sweep / "frame3.jpg", exif=exif_bytes(1.0))
-        self.run(edgedepth, sweep, model, "unequal size", "frame3.jpg", "320x240", "640x480")
+        said = "frame3.jpg is 320x240, the others are 640x480"
+        self.run(edgedepth, sweep, model, "unequal size", said, "leave it out", "again")
+
+    def test_first_frame_of_another_size(
+        self, edgedepth: Edgedepth, model: Path, tmp_path: Path
+    ) -> None:
+        sweep = write_sweep(tmp_path / "s")
+        Image.fromarray(texture((240, 320))).save(sweep / "frame1.jpg", exif=exif_bytes(1.0))
+        self.run(edgedepth, sweep, model, "frame1.jpg is 320x240, the others are 640x480")
+
+    def test_frames_turned_on_their_side(
+        self, edgedepth: Edgedepth, model: Path, tmp_path: Path
+    ) -> None:
+        sweep = write_sweep(tmp_path / "s")
+        for name in ("frame2.jpg", "frame4.jpg"):
+            Image.fromarray(texture((640, 480))).save(sweep / name, exif=exif_bytes(1.0))
+        said = "frame2.jpg is 480x640, frame4.jpg is 480x640, the others are 640x480"
+        self.run(edgedepth, sweep, model, said, "on their side", "turn them back")
+
+    @pytest.mark.parametrize("focus", ["abc", "0.5,0.7,1,1.6,3m", "0.5;0.7;1;1.6;3"])
+    def test_focus_that_is_no_number(
+        self, edgedepth: Edgedepth, good_sweep: Path, model: Path, tmp_path: Path, focus: str
+    ) -> None:
+        out = tmp_path / "out"
+        done = edgedepth("infer", good_sweep, "--model", model, "-o", out, "--focus", focus)
+        wrong = focus.split(",")[-1]
+        assert_refused(done, out, f"--focus: {wrong} is no focus distance (not a number)")
+
+    def test_too_few_distances(
+        self, edgedepth: Edgedepth, good_sweep: Path, model: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out"
+        done = edgedepth("infer", good_sweep, "--model", model, "-o", out, "--focus", "0.5")
+        assert_refused(done, out, "--focus gives 1 distance for 5 frames", "frame1.jpg, frame2.jpg")
+
+    def test_model_is_a_run_directory(
+        self, edgedepth: Edgedepth, good_sweep: Path, model: Path, tmp_path: Path
+    ) -> None:
+        run, out = tmp_path / "first", tmp_path / "out"
+        run.mkdir()
+        (run / "config.json").write_text("{}")
+        done = edgedepth("infer", good_sweep, "--model", run, "-o", out)
+        made = f"{run / 'first-int8.tflite'}"
+        assert_refused(done, out, "is a run directory", f"edgedepth convert {run}", made)
+        assert "is a run directory" in edgedepth("check", run).stderr
+        shutil.copy(model, made)
+        done = edgedepth("infer", good_sweep, "--model", run, "-o", out)
+        assert_refused(done, out, "is a run directory", f"name the file, e.g. {made}")
+
+    def test_model_is_a_folder(
+        self, edgedepth: Edgedepth, good_sweep: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "some").mkdir()
+        out = tmp_path / "out"
+        done = edgedepth("infer", good_sweep, "--model", tmp_path / "some", "-o", out)
+        assert_refused(done, out, "some is a folder, not a model file", "edgedepth convert RUN_DIR")
 
     def test_no_focus_distance(self, edgedepth: Edgedepth, model: Path, tmp_path: Path) -> None:
         sweep = write_sweep(tmp_path / "s", [None] * 4)

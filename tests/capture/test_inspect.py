@@ -142,3 +142,20 @@ def test_real_sweeps_without_focus_get_advice(dev_data: Path) -> None:
         assert found.resolution is None
     carpet = inspect_sweep(dev_data / "sweeps/pixel6pro_carpet")
     assert {f.level for f in carpet.findings} == {"note"}
+
+
+def test_a_single_picture_promises_no_range(edgedepth: Edgedepth, tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path, [0.5])
+    assert inspect_sweep(sweep).resolution is None
+    done = edgedepth("inspect", sweep)
+    assert done.returncode == 0, done.stderr
+    assert "depth can be told" not in done.stdout
+    assert "a single frame" in done.stdout
+    assert "1 frame of" in done.stdout
+    assert json.loads(edgedepth("inspect", sweep, "--json").stdout)["resolution"] is None
+
+
+def test_infinity_is_a_word(edgedepth: Edgedepth, good_sweep: Path) -> None:
+    done = edgedepth("inspect", good_sweep, "--focus", "0.5,0.7,1,1.6,inf")
+    assert "infinity" in done.stdout
+    assert "inf m" not in done.stdout

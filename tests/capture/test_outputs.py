@@ -43,6 +43,16 @@ def test_picture_of_a_map_that_says_nothing() -> None:
     assert len(np.unique(picture[:40, 50:110].reshape(-1, 3), axis=0)) == 1
 
 
+def test_picture_of_a_map_that_says_nothing_has_no_metres(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    put_text = cv2.putText
+    monkeypatch.setattr(cv2, "putText", lambda *a: written.append(a[1]) or put_text(*a))
+    depth_picture(np.full((48, 64), np.nan, np.float32))
+    assert written == ["no depth"]
+    depth_picture(np.full((480, 640), 1.0, np.float32))
+    assert "1 m" in written
+
+
 def test_ticks_are_round_ordered_and_apart() -> None:
     limits = dioptre_limits(np.array([[0.35, 0.5, 1.0, 3.0]], np.float32))
     found = ticks(limits, 0.1)
