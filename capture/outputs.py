@@ -18,6 +18,7 @@ from edgedepth.capture.inference import DepthResult
 from edgedepth.capture.picture import depth_picture, relative_picture
 from edgedepth.capture.report import make_report
 from edgedepth.errors import UserError
+from edgedepth.files import not_written
 
 REPORT = "report.json"
 OURS = {
@@ -95,10 +96,7 @@ def write_result(
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise UserError(
-            f"{target} cannot be written ({error.strerror or error})",
-            "free some space or choose another place with -o",
-        ) from None
+        raise not_written(target, error, "choose another place with -o") from None
     return report
 
 

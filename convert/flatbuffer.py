@@ -14,6 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from edgedepth.capture.modelfile import folder_for_a_model
 from edgedepth.errors import UserError
 from edgedepth.files import write_bytes
 
@@ -62,11 +63,12 @@ def parse(data: bytes, source: str = "the model") -> Model:
     try:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
         _check(model)
-    except Exception as error:  # struct.error, index errors, flatbuffers' own: all one thing
-        why = str(error)[:80] or type(error).__name__
+    except _BadContentError as error:
         raise UserError(
-            f"{source} is corrupt or truncated ({why})", "fetch or convert it again"
+            f"{source} is corrupt or truncated ({error})", "fetch or convert it again"
         ) from None
+    except Exception:  # struct.error, index errors, flatbuffers' own: all one thing
+        raise UserError(f"{source} is corrupt or truncated", "fetch or convert it again") from None
     return model
 
 
@@ -76,6 +78,8 @@ def read(path: Path) -> Model:
     Raises:
         UserError: see :func:`parse`; also when the file cannot be read.
     """
+    if path.is_dir():
+        raise folder_for_a_model(path)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -85,20 +89,24 @@ def read(path: Path) -> Model:
     return parse(data, str(path))
 
 
+class _BadContentError(Exception):
+    """What the file says cannot be; in words for the user."""
+
+
 def _check(model: Model) -> None:
-    """Raise ValueError when an index points nowhere or a constant is not of its shape's size."""
+    """Raise when an index points nowhere or a constant is not of its shape's size."""
     buffers, codes = model.buffers or [], model.operatorCodes or []
     if not model.subgraphs:
-        raise ValueError("no graph inside")
+        raise _BadContentError("no graph inside")
     for graph in model.subgraphs:
         tensors = graph.tensors if graph.tensors is not None else []
         for tensor in tensors:
             if not 0 <= tensor.buffer < len(buffers):
-                raise ValueError("a tensor names a missing buffer")
+                raise _BadContentError("a tensor names a missing buffer")
             _check_constant(tensor, buffers[tensor.buffer].data)
         for operator in graph.operators or []:
             if not 0 <= operator.opcodeIndex < len(codes):
-                raise ValueError("an operator of unknown kind")
+                raise _BadContentError("an operator of unknown kind")
             _check_indices(operator.inputs, len(tensors), lowest=-1)
             _check_indices(operator.outputs, len(tensors), lowest=0)
         _check_indices(graph.inputs, len(tensors), lowest=0)
@@ -111,7 +119,7 @@ def _check(model: Model) -> None:
 
 def _check_indices(indices: Any, count: int, lowest: int) -> None:
     if any(not lowest <= int(i) < count for i in (indices if indices is not None else [])):
-        raise ValueError("an index points outside the file")
+        raise _BadContentError("an index points outside the file")
 
 
 def _check_constant(tensor: Any, data: Any) -> None:
@@ -122,7 +130,7 @@ def _check_constant(tensor: Any, data: Any) -> None:
         return
     expected = int(np.prod(shape, dtype=np.int64)) * np.dtype(NUMPY_TYPES[tensor.type]).itemsize
     if len(data) != expected:
-        raise ValueError(f"a constant of {len(data)} bytes where {expected} belong")
+        raise _BadContentError(f"a constant of {len(data)} bytes where {expected} belong")
 
 
 def pack(model: Model) -> bytes:
@@ -132,7 +140,7 @@ def pack(model: Model) -> bytes:
     return bytes(builder.Output())
 
 
-ADVICE = "free some space or choose another place with -o"
+ADVICE = "choose another place with -o"
 
 
 def write(path: Path, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,20 @@ def _telling(target: Path, advice: str) -> Iterator[None]:
     except OSError as error:
         if not advice:
             raise
-        raise UserError(f"{target} cannot be written ({error.strerror or error})", advice) from None
+        raise not_written(target, error, advice) from None
+
+
+def not_written(target: Path, error: OSError, advice: str) -> UserError:
+    """The words for ``target`` that cannot be written; a full disk can be emptied, too.
+
+    Args:
+        advice: how to choose another place.
+    """
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return UserError(
+        f"{target} cannot be written ({error.strerror or error})",
+        f"free some space or {advice}" if full else advice,
+    )
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgedepth.errors import UserError
-from edgedepth.files import whole_file, write_arrays, write_bytes, write_text
+from edgedepth.files import not_written, whole_file, write_arrays, write_bytes, write_text
 
 
 def test_a_file_replaces_the_old_one_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -51,6 +53,22 @@ def test_a_bad_place_is_told_before_anything_is_written(tmp_path: Path, place: s
     with pytest.raises(OSError, match=target.name):
         write_text(target, "x")
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "free some space or choose another place with -o"),
+        (errno.EDQUOT, "free some space or choose another place with -o"),
+        (errno.EACCES, "choose another place with -o"),
+        (errno.EROFS, "choose another place with -o"),
+    ],
+)
+def test_only_a_full_disk_is_to_be_emptied(tmp_path: Path, number: int, advice: str) -> None:
+    error = OSError(number, os.strerror(number))
+    told = not_written(tmp_path / "a", error, "choose another place with -o")
+    assert told.advice == advice
+    assert os.strerror(number) in told.problem
 
 
 def test_others_may_read_what_is_written(tmp_path: Path) -> None:

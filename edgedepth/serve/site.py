@@ -13,6 +13,7 @@ from typing import Any
 
 from edgedepth.capture.viewer import SCRIPT, STYLE
 from edgedepth.errors import UserError
+from edgedepth.files import not_written
 from edgedepth.serve.litertjs import CORE, VERSION, WASM_UTILS, package_files
 from edgedepth.serve.resources import Resources
 
@@ -94,7 +95,4 @@ def write_site(resources: Resources, target: Path) -> None:
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise UserError(
-            f"{target} cannot be written ({error.strerror or error})",
-            "free some space or choose another place with -o",
-        ) from None
+        raise not_written(target, error, "choose another place with -o") from None

@@ -11,6 +11,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from click.testing import CliRunner, Result
 
+from edgedepth.capture.modelfile import default_model_path
 from edgedepth.cli import cli
 from edgedepth.convert import probe
 from edgedepth.convert.check import GPU_TOLERANCE, Verdict, check_file
@@ -113,6 +114,17 @@ def test_bad_file_is_one_line(tmp_path: Path, data: bytes | None, says: str) -> 
         path.write_bytes(data)
     with pytest.raises(UserError, match=says):
         check_file(path)
+
+
+@pytest.mark.parametrize("size", [20, 300, 1000])
+def test_a_cut_file_is_told_without_what_python_calls_it(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(default_model_path().read_bytes()[:size])
+    with pytest.raises(UserError) as refused:
+        check_file(path)
+    assert refused.value.problem.startswith(f"{path} is corrupt or truncated")
+    assert "unpack" not in str(refused.value)
+    assert "buffer" not in str(refused.value)
 
 
 def test_runtime_that_dies_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
