@@ -94,7 +94,6 @@ def train(
         config = run.config()
     elif config.shares < team.replicas:
         config = replace(config, shares=team.replicas)
-    shares = team.shares(config.shares)
     spec = preset_spec(config.preset, config.height, config.width)
     if config.coarse_every and (config.height % 32 or config.width % 32):
         raise UserError(
@@ -104,12 +103,29 @@ def train(
     config.pool.open_sources()
     if not resume and team.chief:
         run.create(config)
+    try:
+        return _stages(run, config, spec, team, pool_dir or run.pool, workers, say)
+    except KeyboardInterrupt:
+        raise StoppedError("stopped; rendered stacks and finished phases are kept") from None
+
+
+def _stages(
+    run: RunDirectory,
+    config: TrainConfig,
+    spec: ModelSpec,
+    team: Team,
+    pool_dir: Path,
+    workers: int,
+    say: Say,
+) -> dict[str, Row]:
+    """Render, train in float, fold, train quantization-aware; see :func:`train`."""
+    shares = team.shares(config.shares)
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
 
     say(f"rendering {config.validation_stacks} validation stacks")
     held_out = validation_stacks(config, spec)
-    with Pool(config.pool, spec, pool_dir or run.pool, workers, shares) as pool:
+    with Pool(config.pool, spec, pool_dir, workers, shares) as pool:
         rows = baseline_rows(held_out, _mean_dioptres(pool))
         trainer = Trainer(run, config, spec, pool, held_out, say, team)
         with watching_peers():

@@ -191,6 +191,31 @@ def test_ctrl_c_saves(undisturbed: Path, tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_while_stacks_render_says_how_to_go_on(tmp_path: Path, workers: str) -> None:
+    folder = tmp_path / "stopped"
+    many = [*SMALL[:-2], "--pool-size", "5000", "--pool-start", "5000", "--workers", workers]
+    with subprocess.Popen(
+        command("train", "--run-dir", folder, *many),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "rendering" in line:
+                break
+        time.sleep(2)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+    last = errors.strip().splitlines()[-1]
+    assert process.returncode == 1, errors
+    assert "edgedepth: stopped" in last
+    assert f"edgedepth train --run-dir {folder} --resume" in last
+    assert "Traceback" not in errors
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
