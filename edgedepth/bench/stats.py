@@ -42,7 +42,7 @@ class Summary:
         runs, rounds: how many.
         p50, p90, p99: percentiles; p99 is None for fewer than 100 runs.
         mean, least, most: over all runs.
-        low, high: 95 % interval of the median.
+        low, high: 95 % interval of the median, cut at the fastest run.
         spread: interquartile range over the median.
         drift: median of the last third of the rounds over that of the first, minus 1.
         throttled: see :func:`is_throttled`.
@@ -82,7 +82,8 @@ def summarise(rounds: Rounds, seed: int = 0) -> Summary:
         mean=float(runs.mean()),
         least=float(runs.min()),
         most=float(runs.max()),
-        low=low,
+        # Widened as it is, it may end where nothing ever ran.
+        low=max(low, float(runs.min())),
         high=high,
         spread=float((three - quarter) / middle),
         drift=drift_of(rounds),
@@ -200,7 +201,7 @@ class Difference:
 
 
 def difference(a: Rounds, b: Rounds) -> Difference:
-    """Compare two series; the intervals of both, halves included, go into the verdict."""
+    """Compare two series; the intervals of both, halves included, uncut, go into the verdict."""
     before, after = _median(a), _median(b)
     (a_low, a_high), (b_low, b_high) = median_interval(a, seed=1), median_interval(b, seed=2)
     change = after / before - 1

@@ -134,6 +134,10 @@ def bench(
     edgedepth bench *.tflite --accuracy procedural      error against latency and size
     edgedepth bench --compare before.json after.json    is the difference more than noise?
 
+    The 95 % interval of the median resamples whole rounds, is widened for their small number and
+    reaches as far as the median moved between the two halves of the measurement, but not below
+    the fastest run.
+
     \b
     On phones with the demo app and USB debugging:
     edgedepth bench --adb int8.tflite fp16.tflite --delegate cpu,gpu --threads 1,2,4

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgedepth.bench import stats
@@ -75,6 +77,22 @@ def test_the_interval_reaches_as_far_as_the_median_moved() -> None:
     low, high = stats.median_interval(rounds)
     assert low < 0.96
     assert high > 1.14
+
+
+def test_no_interval_reaches_below_the_fastest_run() -> None:
+    """Rounds of a busy machine, two of them undisturbed."""
+    rounds: Series = [[1.0] * 13, [4.0] * 13, [4.2] * 13, [9.0] * 13, [1.1] * 13, [6.0] * 13]
+    found = stats.summarise(rounds)
+    assert stats.median_interval(rounds)[0] < 1.0
+    assert (found.least, found.low) == (1.0, 1.0)
+    assert found.high > 4.2
+
+
+@given(st.lists(st.lists(st.floats(1e-4, 10), min_size=3, max_size=3), min_size=1, max_size=9))
+def test_the_interval_holds_the_median_and_begins_at_a_run(rounds: Series) -> None:
+    found = stats.summarise(rounds)
+    assert found.least <= found.low <= found.p50 * (1 + 1e-12)
+    assert found.p50 <= found.high * (1 + 1e-12)
 
 
 def test_runs_within_a_round_do_not_narrow_the_interval() -> None:
