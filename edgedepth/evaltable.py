@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgedepth.words import counted
+
 Report = Mapping[str, Any]
 
 COLUMNS = (
@@ -43,7 +45,7 @@ def _terms(report: Report) -> list[str]:
     return [
         f"K {protocol['coc_px_per_dioptre']:g} px/D at 640x480, planes {planes} m, "
         f"N={report['frames']}, noise {protocol['noise']:g}{shuffled}",
-        f"data {report['data']}, {len(report['scenes'])} scenes",
+        f"data {report['data']}, {counted(len(report['scenes']), 'scene')}",
     ]
 
 

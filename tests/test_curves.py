@@ -12,11 +12,13 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgedepth import evalpictures, evaltable, evaluate, protocols
+from edgedepth.cli import cli
 from edgedepth.commands.eval import CURVE_NAMES
 from edgedepth.curves import CURVES, evaluate_curves
 from edgedepth.data.sources import open_source
@@ -185,6 +187,20 @@ class TestConfidence:
         found = sparsify(*maps(kind))
         assert np.abs(np.array(found.error) - 1).max() < 0.15
         assert 0.3 < found.ause < 1
+
+    def test_what_the_help_says_of_one_without_meaning(self) -> None:
+        """It keeps the error at 1, so what it has follows from the oracle's curve alone."""
+        results = json.loads((ROOT / "docs" / "results" / "eval.json").read_text())
+        worth = [
+            1 - np.mean(found["oracle"])
+            for report in results["reports"]
+            for found in report["confidence"].values()
+        ]
+        assert len(worth) > 6
+        assert 0.6 < min(worth) < np.mean(worth) < max(worth) < 0.8
+        help_text = CliRunner().invoke(cli, ["eval", "-h"]).output
+        assert "about 0.7 (0.6 to 0.8 on our protocols)" in " ".join(help_text.split())
+        assert round(float(np.mean(worth)), 1) == 0.7
 
     def test_the_wrong_way_round_is_worse(self, maps: Callable[[str], Maps]) -> None:
         assert sparsify(*maps("wrong")).ause > sparsify(*maps("none")).ause + 0.3

@@ -123,12 +123,14 @@ def eval_command(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_the_command_prints_protocol_data_and_baselines():
     done = eval_command("--protocol", "phone", "--limit", "1")
     assert done.returncode == 0, done.stderr
-    for words in ("K 1.64 px/D", "data procedural, 1 scenes", "mean depth", "classical", "N=6"):
+    for words in ("K 1.64 px/D", "data procedural, 1 scene\n", "mean depth", "classical", "N=6"):
         assert words in done.stdout
     record = json.loads(
         eval_command("--protocol", "phone", "--limit", "1", "--frames", "3", "--json").stdout
     )
     assert record[0]["frames"] == 3
+    more = eval_command("--protocol", "phone", "--limit", "1", "--frames", "20")
+    assert "N=6" in more.stdout
     assert set(record[0]["rows"]) == {"mean depth", "classical"}
 
 

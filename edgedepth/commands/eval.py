@@ -117,8 +117,11 @@ def eval(
 
     Without a model only the two baselines are scored. A run directory gives two rows, after its
     float and its quantization-aware phase. "vs classical" is the error in dioptres against the
-    classical answer's on the same scenes, with its 95 % interval. AUSE says whether confidence
-    means something: 0 at best, that of a confidence without meaning is several tenths.
+    classical answer's on the same scenes, with its 95 % interval.
+
+    AUSE says whether confidence means something: the area between the error that is left as the
+    least certain pixels are taken away and that as the worst are. 0 is the best. A confidence
+    without meaning leaves the error as it is, which makes about 0.7 (0.6 to 0.8 on our protocols).
     """
     from edgedepth import album, evaltable, protocols
 
@@ -180,7 +183,7 @@ def _evaluate(
         "protocol": dataclasses.asdict(protocol),
         "data": request.data,
         "scenes": result.scenes,
-        "frames": request.frames or len(protocol.planes_m),
+        "frames": len(protocol.planes_m[: request.frames]),
         "shuffled_focus": request.shuffle,
         "rows": result.rows,
         "gains": {name: dataclasses.asdict(gain) for name, gain in result.gains.items()},
