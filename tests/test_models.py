@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,12 @@ import jsonschema
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgedepth import cards
 from edgedepth.cli import cli
+from edgedepth.commands.models import in_short
 from edgedepth.convert import flatbuffer, metadata
 from edgedepth.errors import UserError
 from edgedepth.spec import ModelSpec
@@ -69,6 +74,46 @@ def test_the_list_names_files_figures_and_limits(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     for words in ("a_int8.tflite", "320x240", "5 or any", "mean depth", "classical", "indoors"):
         assert words in result.output
+
+
+def test_a_baseline_is_printed_once_however_many_precisions_there_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgedepth", "models"], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+    (head,) = (line for line in lines if "mean depth" in line)
+    assert head.split() == ["mean", "depth", "classical", "fp16", "fp32", "int8"]
+    (card,) = cards.shipped_cards()
+    for figure in card.figures:
+        title = f"{figure.protocol} on {figure.data}, N = {figure.n}"
+        (row,) = (line for line in lines if line.strip().startswith(title))
+        for scores in (figure.scores, *figure.baselines.values()):
+            assert f"{scores.mae_dioptres:.3f} {scores.delta1:.3f}" in row
+    for path in cards.shipped_models():
+        (row,) = (line for line in lines if line.startswith(path.name))
+        assert f"{path.stat().st_size / 1e3:.0f}" in row.split()
+    assert sum(line.startswith("  - ") for line in lines) == len(card.limits)
+
+
+def test_the_whole_card_on_request(folder: Path) -> None:
+    record = json.loads((folder / "first.json").read_text())
+    record["limits"] = ["Indoors only (houses, halls): " + "never outdoors, " * 20 + "nor at sea"]
+    (folder / "first.json").write_text(json.dumps(record))
+    short = CliRunner().invoke(cli, ["models", "--folder", str(folder)]).output
+    assert "  - Indoors only\n" in short
+    assert "train --seed 1" not in short
+    full = CliRunner().invoke(cli, ["models", "--folder", str(folder), "--full"]).output
+    for words in (record["limits"][0], "edgedepth train --seed 1", "RMSE 0.200 m"):
+        assert words in full
+
+
+@given(st.text(), st.integers(20, 98))
+def test_a_statement_in_short_is_one_line(text: str, width: int) -> None:
+    short = in_short(text, width)
+    assert len(short) <= width
+    assert len(short.splitlines()) <= 1
 
 
 def test_the_list_as_json(folder: Path) -> None:
