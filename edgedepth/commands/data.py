@@ -11,6 +11,7 @@ import click
 
 from edgedepth.commands.parameters import Size
 from edgedepth.errors import UserError
+from edgedepth.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,12 +86,15 @@ def check(
         record = {"source": source, "scenes": len(opened), "split": split, "checked": checked}
         click.echo(json.dumps(record, indent=2))
     else:
-        click.echo(f"{source}: {len(found)} of {len(opened)} scenes read, {len(bad)} unusable")
+        held = counted(len(opened), "scene")
+        usable = f"{len(good)} usable, {len(bad)} unusable"
+        click.echo(f"{source}: {len(found)} of {held} looked at, {usable}")
         click.echo(_summary([fact for _, fact in good], split))
     if sheet is not None and good:
         _write_png(_sheet(opened, [index for index, _ in good[:SHEET_SCENES]]), sheet)
     if bad and (not skip_bad or not good):
-        raise UserError(f"{len(bad)} of {len(found)} scenes cannot be used", "see the list")
+        looked_at = counted(len(found), "scene")
+        raise UserError(f"{len(bad)} of {looked_at} cannot be used", "see the list")
 
 
 def _summary(facts: list[SceneFacts], split: dict[str, int]) -> str:
@@ -131,7 +135,7 @@ def preview(source: str, out: Path, scenes: int, first: int, augment: bool) -> N
     opened = open_photo_source(source) or open_source(source)
     last = min(first + scenes, len(opened))
     if first >= last:
-        raise UserError(f"{source} holds {len(opened)} scenes only", "lower --first")
+        raise UserError(f"{source} holds {counted(len(opened), 'scene')} only", "lower --first")
     if augment:
         if isinstance(opened, PhotoSource):
             raise UserError(f"{source} has no depth, so it gives no scenes", "leave --augment out")
@@ -142,7 +146,7 @@ def preview(source: str, out: Path, scenes: int, first: int, augment: bool) -> N
     else:
         sheet = _sheet(opened, range(first, last))
     _write_png(sheet, out)
-    click.echo(f"{out}: {last - first} scenes")
+    click.echo(f"{out}: {counted(last - first, 'scene')}")
 
 
 @data.command()
@@ -205,7 +209,8 @@ def pathtrace(
         raise UserError(f"cannot make {folder} ({error.strerror})", "give another") from None
     for seed in tqdm(todo, unit="scene", disable=None, leave=False):
         write_pair(folder, PathScene(seed, surfaces, objects).sharp(*size, samples))
-    click.echo(f"{folder}: {len(todo)} scenes made, {scenes - len(todo)} were there")
+    made = counted(len(todo), "scene")
+    click.echo(f"{folder}: {made} made, {scenes - len(todo)} there already")
 
 
 def _obj_files(folder: Path) -> list[Path]:

@@ -27,7 +27,7 @@ def data(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_check_says_what_is_there(rgbd_folder: Path) -> None:
     done = data("check", f"rgbd:{rgbd_folder}")
     assert done.returncode == 0, done.stderr
-    assert "4 of 4 scenes read, 0 unusable" in done.stdout
+    assert "4 of 4 scenes looked at, 4 usable, 0 unusable" in done.stdout
     assert "160x120" in done.stdout
 
 
@@ -61,6 +61,7 @@ def test_preview_shows_every_augmentation(rgbd_folder: Path, tmp_path: Path) -> 
     out = tmp_path / "sheet.png"
     done = data("preview", f"rgbd:{rgbd_folder}", "-o", str(out), "--augment", "--first", "1")
     assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(": 1 scene\n")
     sheet = np.asarray(Image.open(out))
     rows = sheet.reshape(-1, TILE[0] + 18, TILES, TILE[1], 3)[:, : TILE[0]].transpose(0, 2, 1, 3, 4)
     assert len(rows) == 10
@@ -90,7 +91,7 @@ def test_check_draws_what_can_be_used_and_lists_the_rest(rgbd_folder: Path, tmp_
     assert done.returncode == 0, done.stderr
     assert "desk1: " in done.stdout
     assert "desk1_rgb.png cannot be read" in done.stdout
-    assert "4 of 4 scenes read, 1 unusable" in done.stdout
+    assert "4 of 4 scenes looked at, 3 usable, 1 unusable" in done.stdout
     assert "known in 97%" in done.stdout
     assert Image.open(sheet).size == (960, 480)
     for path in rgbd_folder.glob("*_rgb.png"):

@@ -13,8 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgedepth import protocols
-from edgedepth.commands.data import data as data_command
-from edgedepth.commands.eval import eval as eval_command
+from edgedepth.cli import cli
 from edgedepth.data.pathtraced import PathScene, denoised, make_surfaces
 from edgedepth.data.photos import open_photos
 from edgedepth.data.renderer import render_stack
@@ -115,13 +114,13 @@ def test_the_command_makes_what_rgbd_reads_and_adds_to_it(tmp_path: Path):
         check=True,
     )
     assert "WARN" not in done.stderr
-    assert done.stdout == f"{folder}: 1 scenes made, 0 were there\n"
+    assert done.stdout == f"{folder}: 1 scene made, 0 there already\n"
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     (tmp_path / "objects").mkdir()
     (tmp_path / "objects" / "one.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\n")
     more = [*words[1:], "--scenes", "2", "--meshes", str(tmp_path / "objects")]
-    result = CliRunner().invoke(data_command, more, catch_exceptions=False)
-    assert result.output.endswith("1 scenes made, 1 were there\n")
+    result = CliRunner().invoke(cli, ["data", *more], catch_exceptions=False)
+    assert result.output.endswith("1 scene made, 1 there already\n")
     assert all((folder / name).read_bytes() == data for name, data in first.items())
     source = open_source(f"rgbd:{folder}")
     assert len(source) == 2
@@ -149,14 +148,14 @@ def test_a_bad_mesh_is_told_before_any_scene_is_made(tmp_path: Path):
     (tmp_path / "objects" / "z.obj").write_text("v nan nan nan\nf 1 1 1\n")
     words = ["pathtrace", str(tmp_path / "out"), "--meshes", str(tmp_path / "objects")]
     with pytest.raises(UserError, match=r"z\.obj has no extent"):
-        CliRunner().invoke(data_command, words, catch_exceptions=False)
+        CliRunner().invoke(cli, ["data", *words], catch_exceptions=False)
     assert not (tmp_path / "out").exists()
 
 
 def test_scenes_of_the_evaluation_are_not_for_training(tmp_path: Path):
     words = ["pathtrace", str(tmp_path / "out"), "--first", str(2**31 - 1), "--scenes", "2"]
     with pytest.raises(UserError, match="are for eval"):
-        CliRunner().invoke(data_command, words, catch_exceptions=False)
+        CliRunner().invoke(cli, ["data", *words], catch_exceptions=False)
     assert not (tmp_path / "out").exists()
 
 
@@ -178,7 +177,7 @@ def test_eval_scores_path_traced_scenes_and_keeps_them(
     monkeypatch.setattr(protocols, "PATHTRACED_SAMPLES", 2)
     words = ["--data", "pathtraced", "--protocol", "crop", "--limit", "1", "--json"]
     words += ["--cache", str(tmp_path / "kept")]
-    first = CliRunner().invoke(eval_command, words, catch_exceptions=False)
+    first = CliRunner().invoke(cli, ["eval", *words], catch_exceptions=False)
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()}
     assert len(kept) == 2
     report = json.loads(first.stdout)[0]
@@ -189,6 +188,6 @@ def test_eval_scores_path_traced_scenes_and_keeps_them(
         raise AssertionError("rendered again")
 
     monkeypatch.setattr(PathScene, "__init__", gone)
-    again = CliRunner().invoke(eval_command, words, catch_exceptions=False)
+    again = CliRunner().invoke(cli, ["eval", *words], catch_exceptions=False)
     assert again.stdout == first.stdout
     assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "kept").iterdir()} == kept

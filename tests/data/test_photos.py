@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from edgedepth.commands.data import data
+from edgedepth.cli import cli
 from edgedepth.config import TrainConfig
 from edgedepth.data import recipe as recipes
 from edgedepth.data.degrade import DegradeRecipe
@@ -226,15 +226,15 @@ def test_validation_is_the_same_with_and_without_photos(folder: Path) -> None:
 def test_check_and_preview(folder: Path, tmp_path: Path) -> None:
     run, text = CliRunner(), f"photos:{folder}"
     sheet, out = tmp_path / "check.png", tmp_path / "preview.png"
-    done = run.invoke(data, ["check", text, "--sheet", str(sheet)])
+    done = run.invoke(cli, ["data", "check", text, "--sheet", str(sheet)])
     assert done.exit_code == 0, done.output
     assert "110x90" in done.output
-    assert "3 of 3 scenes read, 0 unusable\nno depth" in done.output
+    assert "3 of 3 scenes looked at, 3 usable, 0 unusable\nno depth" in done.output
     assert Image.open(sheet).size == (960, 240)
-    assert run.invoke(data, ["preview", text, "-o", str(out), "--first", "1"]).exit_code == 0
+    assert run.invoke(cli, ["data", "preview", text, "-o", str(out), "--first", "1"]).exit_code == 0
     assert Image.open(out).size == (640, 240)
-    record = json.loads(run.invoke(data, ["check", text, "--json"]).output)
+    record = json.loads(run.invoke(cli, ["data", "check", text, "--json"]).output)
     assert [fact["name"] for fact in record["checked"]] == ["a", "b", "c"]
-    refused = run.invoke(data, ["preview", text, "--augment", "-o", str(out)])
+    refused = run.invoke(cli, ["data", "preview", text, "--augment", "-o", str(out)])
     assert isinstance(refused.exception, UserError)
     assert "no depth" in str(refused.exception)
