@@ -134,18 +134,21 @@ def figure_table(figures: Sequence[cards.Figure]) -> list[list[str]]:
     columns: dict[str, None] = {}
     rows: dict[str, dict[str, cards.Scores]] = {}
     for figure in figures:
-        found = rows.setdefault(f"{figure.protocol} on {figure.data}, N = {figure.n}", {})
+        found = rows.setdefault(_set_of(figure), {})
         found.update(figure.baselines)
         columns.update(dict.fromkeys(figure.baselines))
     for figure in figures:
-        name = f"{figure.protocol} on {figure.data}, N = {figure.n}"
-        rows[name][figure.precision] = figure.scores
+        rows[_set_of(figure)][figure.precision] = figure.scores
         columns[figure.precision] = None
     table = [["", *columns]]
     for name, found in rows.items():
         cells = (found.get(column) for column in columns)
         table.append([name, *("-" if c is None else _two(c) for c in cells)])
     return table
+
+
+def _set_of(figure: cards.Figure) -> str:
+    return f"{figure.protocol} on {figure.data}, N={figure.n}"
 
 
 def _two(scores: cards.Scores) -> str:
