@@ -27,7 +27,7 @@ from edgedepth.protocols import shuffled
 
 ROOT = Path(__file__).resolve().parent.parent
 DESK = ROOT / "edgedepth" / "samples" / "desk"
-LARGEST_BYTES = 1_500_000
+LARGEST_BYTES = 1_000_000
 
 
 @pytest.fixture(scope="module")
