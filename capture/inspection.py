@@ -177,18 +177,24 @@ def _metres(dioptres: float) -> str:
     return "infinity" if dioptres <= 0 else f"{1 / dioptres:.2g} m"
 
 
+def _about_range(resolution: Resolution) -> Finding:
+    if resolution.farthest_m <= resolution.nearest_m:
+        text = "no depth can be told to 20 %: blur changes too little over these distances"
+        return Finding("advice", "range", text, "focus closer, and farther apart")
+    return Finding(
+        "note",
+        "range",
+        f"depth can be told from about {resolution.nearest_m:.2g} to "
+        f"{resolution.farthest_m:.2g} m (to 20 %), in steps of "
+        f"{resolution.dioptre_step:.2g} dioptres",
+    )
+
+
 def _about_planes(
     sweep: Sweep, registered: RegisteredSweep, resolution: Resolution | None
 ) -> list[Finding]:
     focus = np.array(sweep.focus_dioptres)
-    found = []
-    if resolution is not None:
-        text = (
-            f"depth can be told from about {resolution.nearest_m:.2g} to "
-            f"{resolution.farthest_m:.2g} m (to 20 %), in steps of "
-            f"{resolution.dioptre_step:.2g} dioptres"
-        )
-        found.append(Finding("note", "range", text))
+    found = [] if resolution is None else [_about_range(resolution)]
     planes = np.sort(focus)
     gaps = np.diff(planes)
     found += [

@@ -155,6 +155,13 @@ def test_a_single_picture_promises_no_range(edgedepth: Edgedepth, tmp_path: Path
     assert json.loads(edgedepth("inspect", sweep, "--json").stdout)["resolution"] is None
 
 
+def test_a_range_of_nothing_is_no_range(good_sweep: Path) -> None:
+    found = inspect_sweep(good_sweep, focus="50,70,100,160,300").findings
+    (finding,) = (f for f in found if f.code == "range")
+    assert finding.level == "advice"
+    assert "no depth can be told" in finding.text
+
+
 def test_infinity_is_a_word(edgedepth: Edgedepth, good_sweep: Path) -> None:
     done = edgedepth("inspect", good_sweep, "--focus", "0.5,0.7,1,1.6,inf")
     assert "infinity" in done.stdout
