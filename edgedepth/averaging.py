@@ -47,6 +47,7 @@ def average_runs(
         configs[0],
         start_from="",
         towards_classical=0.0,
+        qat_start_from="",
         mean_of=tuple(
             f"{path.absolute()}:{part:g}" for path, part in zip(runs, parts, strict=True)
         ),

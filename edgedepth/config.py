@@ -15,6 +15,25 @@ SCHEMA = "edgedepth-run/1"
 
 
 @dataclass(frozen=True)
+class LossWeights:
+    """Weights of the loss's terms, see :func:`edgedepth.losses.sweep_loss`.
+
+    Attributes:
+        dioptres: error in dioptres, weighted by K.
+        relative: error of the logarithm of the dioptres.
+        gradient: difference of the error between neighbouring pixels.
+        focus_only: error of each running mean of the focus position.
+        confidence: cross-entropy of the confidence.
+    """
+
+    dioptres: float = 1.0
+    relative: float = 2.0
+    gradient: float = 0.5
+    focus_only: float = 0.1
+    confidence: float = 0.05
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A training run.
 
@@ -26,9 +45,10 @@ class TrainConfig:
         float_steps, qat_steps: steps of the two phases.
         frozen_share: part of the float phase, its end, in which batch norms keep their statistics.
         learning_rate, qat_learning_rate: peaks of the cosine schedules.
+        loss: what the terms of the loss count; the paper's loss has one term and no weights.
         batch: how batches are drawn from the pool.
         pool_start, pool_size: rendered stacks at the first step and at most; the pool grows
-            over the first half of the float phase.
+            over the first half of the float phase, or of the other where that has no steps.
         coarse_every: see :class:`edgedepth.data.pool.PoolConfig`.
         validation_stacks: held-out stacks that are scored.
         validate_every, checkpoint_every: in steps.
@@ -39,6 +59,8 @@ class TrainConfig:
         towards_classical: where it is not 0, the float phase learns the answers of ``start_from``
             instead of the truth, moved by this share towards the classical ones where blur says
             little (:func:`edgedepth.losses.towards_classical`).
+        qat_start_from: run directory whose 8-bit weights the quantization-aware phase begins
+            with, or "" for the float phase's, folded.
         mean_of: run directories, each with its part, whose mean the weights are, or none.
     """
 
@@ -55,6 +77,7 @@ class TrainConfig:
     learning_rate: float = 2e-3
     qat_learning_rate: float = 5e-4
     weight_decay: float = 1e-4
+    loss: LossWeights = field(default_factory=LossWeights)
     batch: BatchConfig = field(default_factory=BatchConfig)
     pool_start: int = 400
     pool_size: int = 8000
@@ -67,6 +90,7 @@ class TrainConfig:
     left_out: tuple[str, ...] = ()
     start_from: str = ""
     towards_classical: float = 0.0
+    qat_start_from: str = ""
     mean_of: tuple[str, ...] = ()
 
     @property
@@ -77,7 +101,8 @@ class TrainConfig:
     @property
     def pool(self) -> PoolConfig:
         """The pool of this run."""
-        growth = (self.pool_size - self.pool_start) / max(1, self.float_steps / 2)
+        steps = self.float_steps or self.qat_steps
+        growth = (self.pool_size - self.pool_start) / max(1, steps / 2)
         return PoolConfig(
             self.data,
             self.hold_out + self.left_out,
@@ -108,7 +133,9 @@ class TrainConfig:
                 raise UserError(f"{source} is not of schema {SCHEMA}", advice)
             recipe = Recipe.from_json(json.dumps(record.pop("recipe")))
             batch = BatchConfig(**_tuples(record.pop("batch")))
-            return cls(**_tuples(record), recipe=recipe, batch=batch)
+            # Runs of before the weights were kept go on with today's.
+            loss = LossWeights(**record.pop("loss", {}))
+            return cls(**_tuples(record), recipe=recipe, batch=batch, loss=loss)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{source} is not a run's configuration ({error})", advice) from None
 

@@ -7,9 +7,9 @@ wide lenses at the cost of phones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from edgedepth.config import LossWeights
 from edgedepth.models.backend import tf
 from edgedepth.models.mobile import DEPTH
 from edgedepth.preprocess import MAX_METRES, OUTPUT_RANGE
@@ -28,17 +28,6 @@ what it sees, from the second on less. A phone's sweep at 640 pixels' width has 
 
 CLASSICAL_FRAMES = 4
 """Fewest frames of which the classical answer is worth something."""
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the terms of :func:`sweep_loss`."""
-
-    dioptres: float = 1.0
-    relative: float = 2.0
-    gradient: float = 0.5
-    focus_only: float = 0.1
-    confidence: float = 0.05
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:

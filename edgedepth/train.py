@@ -17,19 +17,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from edgedepth.config import TrainConfig
+from edgedepth.config import LossWeights, TrainConfig
 from edgedepth.data.batches import batches
 from edgedepth.data.pool import Batch, Pool
 from edgedepth.distributed import Team, make_team, replica_mean, watching_peers
 from edgedepth.errors import UserError
 from edgedepth.files import write_arrays
-from edgedepth.losses import (
-    LossWeights,
-    imitation_loss,
-    metres_loss,
-    sweep_loss,
-    towards_classical,
-)
+from edgedepth.losses import imitation_loss, metres_loss, sweep_loss, towards_classical
 from edgedepth.models.backend import keras, tf
 from edgedepth.models.fakequant import Mode
 from edgedepth.models.network import FocalNetwork
@@ -136,11 +130,13 @@ def _stages(
                 floating.load_weights(earlier.load_weights("float"), path)
                 if config.towards_classical:
                     teacher = trainer.classical_teacher(floating)
+            quantized = trainer.earlier_8_bits()  # before hours of training, not after
             trainer.fit("float", floating, 0, config.float_steps, config.learning_rate, teacher)
             rows["float"] = trainer.validate(floating)
 
-            quantized = trainer.network(Mode.QUANTIZED)
-            quantized.copy_folded(floating)
+            if quantized is None:
+                quantized = trainer.network(Mode.QUANTIZED)
+                quantized.copy_folded(floating)
             end = config.float_steps + config.qat_steps
             teacher = answers_of(floating) if spec.output == "sweep" else None
             rate = config.qat_learning_rate
@@ -190,6 +186,19 @@ class Trainer:
         with self.team.strategy.scope():
             return make_network(self.spec, mode)
 
+    def earlier_8_bits(self) -> FocalNetwork | None:
+        """The network of ``qat_start_from``, None where there is nothing to begin with.
+
+        Raises:
+            UserError: that run has no 8-bit weights, or another network's.
+        """
+        if not self.config.qat_start_from or self.run.weights_path("qat").exists():
+            return None
+        earlier = RunDirectory(Path(self.config.qat_start_from))
+        network = self.network(Mode.QUANTIZED)
+        network.load_weights(earlier.load_weights("qat"), earlier.weights_path("qat"))
+        return network
+
     def classical_teacher(self, start: FocalNetwork) -> Teacher:
         """What a float network answers before it learns, moved towards the classical answers."""
         network = self.network(Mode.FLOAT)
@@ -222,21 +231,14 @@ class Trainer:
             return
         variables = network.trainable_variables
         with self.team.strategy.scope():
-            optimizer = keras.optimizers.AdamW(
-                learning_rate=peak_rate,
-                weight_decay=self.config.weight_decay,
-                global_clipnorm=GRADIENT_NORM,
-                use_ema=True,
-                ema_momentum=EMA_MOMENTUM,
-                jit_compile=False,
-            )
+            optimizer = make_optimizer(peak_rate, self.config.weight_decay)
             optimizer.build(variables)
         step = self._restore(phase, network, optimizer, first)
-        if step == first and phase == "qat":
+        if step == first and phase == "qat" and not self.config.qat_start_from:
             self._calibrate(network, first)
         freeze_at = last - int(self.config.frozen_share * (last - first))
         freeze_norms(network, step > freeze_at)
-        update = make_update(network, optimizer, self.team, teacher)
+        update = make_update(network, optimizer, self.team, self.config.loss, teacher)
         bar = tqdm(
             total=last - first,
             initial=step - first,
@@ -249,7 +251,7 @@ class Trainer:
         try:
             for drawn in batches(step, self.config.batch, self.pool, self.spec, last):
                 if step == freeze_at and freeze_norms(network, True):
-                    update = make_update(network, optimizer, self.team, teacher)
+                    update = make_update(network, optimizer, self.team, self.config.loss, teacher)
                 optimizer.learning_rate = learning_rate(step - first, last - first, peak_rate)
                 started = time.monotonic()
                 losses.append(update([tensors(batch) for batch in drawn]))
@@ -430,15 +432,30 @@ def answers_of(network: FocalNetwork) -> Teacher:
     return answers
 
 
+def make_optimizer(peak_rate: float, weight_decay: float) -> Any:
+    """The optimizer of either phase, which keeps a running average of the weights."""
+    return keras.optimizers.AdamW(
+        learning_rate=peak_rate,
+        weight_decay=weight_decay,
+        global_clipnorm=GRADIENT_NORM,
+        use_ema=True,
+        ema_momentum=EMA_MOMENTUM,
+        jit_compile=False,
+    )
+
+
 def make_update(
-    network: FocalNetwork, optimizer: Any, team: Team, teacher: Teacher | None = None
+    network: FocalNetwork,
+    optimizer: Any,
+    team: Team,
+    weights: LossWeights,
+    teacher: Teacher | None = None,
 ) -> Callable[[list[dict[str, Any]]], float]:
     """One optimizer step from a batch per replica, which returns the mean loss.
 
     Gradients are averaged over all replicas before they are clipped. Only they are traced per
     batch shape, which is slow enough.
     """
-    weights = LossWeights()
     variables = network.trainable_variables
 
     def of_replica(batch: dict[str, Any]) -> tuple[Any, list[Any]]:

@@ -18,7 +18,8 @@ from edgedepth.rundir import RunDirectory, read_arrays
 
 def make_run(folder: Path, level: float, phases: tuple[str, ...] = ("float", "qat")) -> Path:
     run = RunDirectory(folder)
-    run.create(replace(TrainConfig(), seed=5, start_from="runs/earlier"))
+    earlier = {"start_from": "runs/earlier", "qat_start_from": "runs/older"}
+    run.create(replace(TrainConfig(), seed=5, **earlier))
     for phase in phases:
         arrays = {"a/kernel": np.full((2, 3), level, np.float32), "b/bias": np.float32([level, 1])}
         write_arrays(run.weights_path(phase), arrays)
@@ -48,7 +49,7 @@ def test_the_configuration_says_where_the_weights_are_from(tmp_path: Path) -> No
     assert average(first, second, "--run-dir", mean).exit_code == 0
     config = RunDirectory(mean).config()
     assert config.mean_of == (f"{first}:1", f"{second}:1")
-    assert (config.seed, config.start_from) == (5, "")
+    assert (config.seed, config.start_from, config.qat_start_from) == (5, "", "")
 
 
 @pytest.mark.parametrize("asked", [True, False])

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from edgedepth.config import TrainConfig, preset_config, quick, single_image
+from edgedepth.config import LossWeights, TrainConfig, preset_config, quick, single_image
 from edgedepth.cues import CUE_PLANES
 from edgedepth.data.pool import (
     BatchConfig,
@@ -227,6 +228,24 @@ def test_configuration_round_trip():
         TrainConfig.from_json('{"schema": "other/9"}', "config.json")
     with pytest.raises(UserError, match="not a run's configuration"):
         TrainConfig.from_json("[]", "config.json")
+
+
+def test_a_configuration_of_before_the_loss_was_kept_has_today_s():
+    record = json.loads(TrainConfig().to_json())
+    for name in ("loss", "qat_start_from"):
+        del record[name]
+    assert TrainConfig.from_json(json.dumps(record), "config.json") == TrainConfig()
+    record["loss"] = {"relative": 3.0}
+    assert TrainConfig.from_json(json.dumps(record), "config.json").loss == LossWeights(relative=3)
+    record["loss"] = {"unheard": 1}
+    with pytest.raises(UserError, match="unheard"):
+        TrainConfig.from_json(json.dumps(record), "config.json")
+
+
+def test_the_pool_grows_over_the_phase_that_there_is():
+    config = replace(TrainConfig(), pool_start=10, pool_size=110, qat_steps=40)
+    assert replace(config, float_steps=100).pool.available(25) == 60
+    assert replace(config, float_steps=0).pool.available(10) == 60
 
 
 def test_run_directory_keeps_what_it_has(tmp_path):

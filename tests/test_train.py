@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,6 +40,19 @@ def losses(run_dir: Path) -> dict[int, float]:
     lines = (run_dir / "metrics.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     return {r["step"]: r["loss"] for r in records if "loss" in r}
+
+
+def rates(run_dir: Path) -> dict[int, float]:
+    """Learning rates by step."""
+    lines = (run_dir / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    return {r["step"]: r["learning_rate"] for r in records if "learning_rate" in r}
+
+
+def norm_means(run_dir: Path) -> list[np.ndarray]:
+    """What batch norms take for the mean, 0 where they have seen nothing."""
+    weights = np.load(run_dir / "weights-float.npz")
+    return [weights[name] for name in weights.files if name.endswith("moving_mean")]
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +139,96 @@ def test_moving_towards_the_classical_answers_needs_answers_to_move(tmp_path: Pa
     assert refused.returncode == 2
     assert "--towards-classical needs --start-from" in refused.stderr
     assert not (tmp_path / "no").exists()
+
+
+def test_rates_batches_and_loss_are_what_the_options_say(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    options = ["--qat-learning-rate", "1e-4", "--frames-per-batch", "10", "--frozen-share", "1"]
+    options += ["--relative-error", "0", "--pool", str(undisturbed / "pool")]
+    done = run("--run-dir", folder, *SMALL, *options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    config = json.loads((folder / "config.json").read_text())
+    assert config["qat_learning_rate"] == 1e-4
+    assert config["batch"]["frames_per_batch"] == 10
+    assert config["frozen_share"] == 1
+    assert config["loss"]["relative"] == 0
+    assert config["loss"]["dioptres"] == 1
+
+    ours, usual = rates(folder), rates(undisturbed)
+    assert ours[9] == usual[9]
+    assert ours[13] == pytest.approx(usual[13] * 1e-4 / 5e-4)
+    # Relative errors are most of the loss otherwise.
+    assert losses(folder)[9] < 0.7 * losses(undisturbed)[9]
+    norms = norm_means(folder)
+    assert norms
+    assert not any(mean.any() for mean in norms)
+    assert any(mean.any() for mean in norm_means(undisturbed))
+
+
+def test_8_bit_weights_learn_on_at_another_rate(undisturbed: Path, tmp_path: Path) -> None:
+    folder, shipped = tmp_path / "on", ROOT / "edgedepth" / "pretrained" / "edgedepth-mobile-run"
+    options = [*SMALL, "--start-from", undisturbed, "--qat-start-from", shipped, "--steps", "0"]
+    options += ["--qat-learning-rate", "1e-9", "--pool", undisturbed / "pool"]
+    done = run("--run-dir", folder, *options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert set(losses(folder)) == {4}
+    was, became = (np.load(d / "weights-float.npz") for d in (undisturbed, folder))
+    assert all((was[name] == became[name]).all() for name in was.files)
+    was, became = (np.load(d / "weights-qat.npz") for d in (shipped, folder))
+    kernels = [name for name in was.files if name.endswith("kernel")]
+    assert kernels
+    for name in kernels:  # their grids follow what this data shows
+        off = np.abs(became[name] - was[name]).max()
+        assert off < 0.05 * np.abs(was[name]).max(), name
+
+
+def test_a_run_of_before_the_loss_was_kept_goes_on(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "older"
+    shutil.copytree(undisturbed, folder, ignore=shutil.ignore_patterns("pool", "tensorboard"))
+    config = json.loads((folder / "config.json").read_text())
+    for name in ("loss", "qat_start_from"):
+        del config[name]
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "weights-qat.npz").unlink()
+    done = run("--run-dir", folder, "--resume", "--pool", undisturbed / "pool")
+    assert done.returncode == 0, done.stderr[-2000:]
+    was, became = (np.load(d / "weights-qat.npz") for d in (undisturbed, folder))
+    assert all((was[name] == became[name]).all() for name in was.files)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--steps", "0"], "--steps 0 needs --start-from"),
+        (["--qat-learning-rate", "0"], "--qat-learning-rate"),
+        (["--frames-per-batch", "0"], "--frames-per-batch"),
+        (["--relative-error", "-1"], "--relative-error"),
+        (["--frozen-share", "1.5"], "--frozen-share"),
+        (["--preset", "paper", "--relative-error", "3"], "preset mobile only"),
+        (["--preset", "paper", "--frozen-share", "1"], "preset mobile only"),
+        (["--qat-start-from", "/nowhere"], "does not exist"),
+    ],
+)
+def test_settings_out_of_range_are_wrong_usage(
+    tmp_path: Path, options: list[str], words: str
+) -> None:
+    refused = run("--run-dir", tmp_path / "no", *options)
+    assert refused.returncode == 2
+    assert words in refused.stderr
+    assert not (tmp_path / "no").exists()
+
+
+def test_8_bit_weights_that_are_not_there_are_told_before_the_float_phase(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "unfinished"
+    empty.mkdir()
+    (empty / "config.json").write_text((undisturbed / "config.json").read_text())
+    options = [*SMALL, "--pool", undisturbed / "pool", "--qat-start-from", empty]
+    done = run("--run-dir", tmp_path / "run", *options)
+    assert done.returncode == 1
+    assert "has no weights-qat.npz" in done.stderr
+    assert not (tmp_path / "run" / "weights-float.npz").exists()
 
 
 def test_a_mean_of_runs_learns_its_8_bits_anew(undisturbed: Path, tmp_path: Path) -> None:

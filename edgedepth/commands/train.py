@@ -43,14 +43,43 @@ from edgedepth.errors import UserError
     help="Preset paper on all-in-focus pictures alone: the baseline without focus.",
 )
 @click.option("--quick", is_flag=True, help="About two minutes through every stage.")
-@click.option("--steps", type=click.IntRange(1), help="Steps of the float phase.")
+@click.option(
+    "--steps",
+    type=click.IntRange(0),
+    help="Steps of the float phase; 0, with --start-from, takes its weights as they are.",
+)
 @click.option("--qat-steps", type=click.IntRange(1), help="Steps of the quantization-aware phase.")
 @click.option("--pool-size", type=click.IntRange(1), help="Stacks to render in all.")
 @click.option("--pool-start", type=click.IntRange(1), help="Stacks to render before step 1.")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, 1, min_open=True),
-    help="Peak of the float phase's schedule.",
+    help="Peak of the float phase's schedule  [default: 0.002; preset paper 0.001]",
+)
+@click.option(
+    "--qat-learning-rate",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Peak of the quantization-aware phase's schedule  [default: 0.0005; preset paper 0.0001]",
+)
+@click.option(
+    "--frames-per-batch",
+    type=click.IntRange(1, 1000),
+    help="Frames over all stacks of a batch, about: it has 3 to 10 stacks, small ones three times "
+    "as many  [default: 40; preset paper 20, with --single-image 4]",
+)
+@click.option(
+    "--relative-error",
+    type=click.FloatRange(0, 100),
+    metavar="WEIGHT",
+    help="What relative errors count in the loss, an error in dioptres counting 1; preset mobile "
+    "only  [default: 2]",
+)
+@click.option(
+    "--frozen-share",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Part of the float phase, its end, in which batch norms keep their statistics; preset "
+    "mobile only  [default: 0.25]",
 )
 @click.option("--size", type=MODEL_SIZE, metavar="WxH", help="Input size in training.")
 @click.option(
@@ -76,6 +105,12 @@ from edgedepth.errors import UserError
     "--start-from",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Begin with the float weights of another run.",
+)
+@click.option(
+    "--qat-start-from",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Begin the quantization-aware phase with the 8-bit weights of another run; by default "
+    "with the float phase's, folded.",
 )
 @click.option(
     "--towards-classical",
@@ -109,6 +144,10 @@ def train(
     pool_size: int | None,
     pool_start: int | None,
     learning_rate: float | None,
+    qat_learning_rate: float | None,
+    frames_per_batch: int | None,
+    relative_error: float | None,
+    frozen_share: float | None,
     size: tuple[int, int] | None,
     renderer: str | None,
     focus_jitter: float,
@@ -116,6 +155,7 @@ def train(
     checkpoint_every: int | None,
     shares: int | None,
     start_from: Path | None,
+    qat_start_from: Path | None,
     towards_classical: float | None,
     skip_bad: bool,
     resume: bool,
@@ -139,11 +179,20 @@ def train(
         _refuse_options(context)
     if towards_classical and (start_from is None or preset != "mobile"):
         raise click.UsageError("--towards-classical needs --start-from and preset mobile")
+    if steps == 0 and (start_from is None or towards_classical):
+        raise click.UsageError("--steps 0 needs --start-from, whose float weights stay as they are")
+    if preset != "mobile":
+        _refuse_of_mobile({"relative-error": relative_error, "frozen-share": frozen_share})
     from edgedepth.distributed import PeerLostError, restart
     from edgedepth.train import StoppedError
     from edgedepth.train import train as run_training
 
     config = _config(preset, single_image, quick, size, focus_jitter)
+    if frames_per_batch is not None:
+        batch = replace(config.batch, frames_per_batch=frames_per_batch)
+        config = replace(config, batch=batch)
+    if relative_error is not None:
+        config = replace(config, loss=replace(config.loss, relative=relative_error))
     changes: dict[str, Any] = {
         "data": data or None,
         "hold_out": hold_out or None,
@@ -152,11 +201,14 @@ def train(
         "pool_size": pool_size,
         "pool_start": _first_stacks(config.pool_start, pool_start, pool_size),
         "learning_rate": learning_rate,
+        "qat_learning_rate": qat_learning_rate,
+        "frozen_share": frozen_share,
         "renderer": renderer,
         "seed": seed,
         "checkpoint_every": checkpoint_every,
         "shares": shares,
         "start_from": str(start_from.absolute()) if start_from else None,
+        "qat_start_from": str(qat_start_from.absolute()) if qat_start_from else None,
         "towards_classical": towards_classical,
     }
     config = replace(config, **{k: v for k, v in changes.items() if v is not None})
@@ -176,6 +228,13 @@ def train(
         click.echo(f"{lost.problem}; going on from the last checkpoint when it is back")
         restart(_resume_arguments(run_dir, workers, pool_dir))
     click.echo(f"\nnext: edgedepth convert {run_dir}")
+
+
+def _refuse_of_mobile(given: dict[str, Any]) -> None:
+    """The paper's loss has one term, its network no batch norms."""
+    for name, value in given.items():
+        if value is not None:
+            raise click.UsageError(f"--{name} goes with preset mobile only")
 
 
 def _first_stacks(usual: int, asked: int | None, most: int | None) -> int | None:

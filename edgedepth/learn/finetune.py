@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from edgedepth.config import LossWeights
 from edgedepth.data.pool import Batch, PackedStack, assemble, vary
 from edgedepth.errors import UserError
 from edgedepth.learn.aperture import (
@@ -26,7 +27,7 @@ from edgedepth.learn.aperture import (
     random_part,
 )
 from edgedepth.learn.material import Material
-from edgedepth.losses import LossWeights, sweep_loss
+from edgedepth.losses import sweep_loss
 from edgedepth.models.backend import keras, tf
 from edgedepth.models.fakequant import Mode
 from edgedepth.models.network import FocalNetwork
