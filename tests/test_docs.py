@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import click
@@ -13,6 +15,8 @@ from edgedepth.cli import VERBS, cli
 from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = ROOT / "edgedepth" / "pretrained"
+TRAINING = ROOT / "docs" / "training.md"
 PAGES = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "android_demo/**/*.md")
@@ -90,6 +94,47 @@ def test_commands_in_the_documentation_exist(page: Path) -> None:
             check_usage(arguments)
         except click.UsageError as error:
             pytest.fail(f"{page.name}: edgedepth {shlex.join(arguments)}: {error.format_message()}")
+
+
+def recipe() -> list[list[str]]:
+    """The commands that repeat the shipped weights, with what its shell functions add to them."""
+    block = next(b for b in BLOCK.findall(TRAINING.read_text()) if "edgedepth train" in b)
+    stub = "edgedepth() { printf '%s\\0' \"$@\"; printf '\\n'; }\n"
+    said = subprocess.run(
+        ["bash", "-eu", "-c", stub + block], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    return [line.split("\0")[:-1] for line in said.splitlines()]
+
+
+def option(arguments: list[str], name: str) -> str:
+    return arguments[arguments.index(name) + 1]
+
+
+def test_the_recipe_of_the_shipped_weights_is_made_of_commands() -> None:
+    for arguments in recipe():
+        check_usage(arguments)
+
+
+def test_the_recipe_begins_with_what_it_has_made() -> None:
+    made: set[str] = set()
+    for verb, *rest in recipe():
+        runs = {word for word in rest if word.startswith("runs/")}
+        target = set() if verb == "convert" else {option(rest, "--run-dir")}
+        assert runs - target <= made, rest
+        assert not target & made, rest
+        made |= target
+
+
+def test_the_recipe_has_the_steps_of_the_card() -> None:
+    card = json.loads((SHIPPED / "edgedepth-mobile.json").read_text())
+    trained = [arguments for arguments in recipe() if arguments[0] == "train"]
+    steps = sum(int(option(arguments, "--steps")) for arguments in trained)
+    assert f"{steps} float" in card["trained_on"]
+    # The first 8 bits are those of an earlier model, 8c's are beside the line of the others.
+    others = ("runs/16", "runs/8c")
+    ours = [a for a in trained if option(a, "--run-dir") not in others]
+    eight_bit = sum(n for a in ours if (n := int(option(a, "--qat-steps"))) > 1)
+    assert f"{eight_bit} quantization-aware steps" in card["trained_on"]
 
 
 def test_the_readme_shows_the_whole_path() -> None:
