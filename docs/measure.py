@@ -8,7 +8,8 @@ bench: latency of the shipped models and of the ``paper`` preset in the same rou
 tool beside it, error against latency and size. trust: what the timing loop costs, and whether two
 measurements in a row agree. eval: the shipped models, the run they come from and, where given, runs
 of the ``paper`` preset, on every protocol, on rendered, ray-traced and path-traced scenes; and the
-int8 file along the curves. Such runs are hours of training: rows of those that are not given stay
+int8 file along the curves; with --dev on the development set too. Such runs are hours of training:
+rows of those that are not given stay
 as the record in DIR has them, where the scenes and the classical row are still the same.
 EDGEDEPTH_TRACED may name a folder that keeps the traced pictures.
 """
@@ -62,6 +63,9 @@ PALETTE = 48
 SAME_ROW = 1e-3
 """Relative difference of a row measured twice on the same scenes: records are rounded."""
 
+DEV_CURVES = "--curve", "frames", "--curve", "coc", "--curve", "noise"
+"""What is asked of the development set too."""
+
 FIRST = ("int8", "fp16", "fp32")
 """Order of the precisions; the sustained run is of the first."""
 
@@ -90,7 +94,7 @@ class Effort:
     blocks: int = 60
     eval_scenes: int = 24
     traced_scenes: int = 12
-    pathtraced_scenes: int = 4
+    pathtraced_scenes: int = 12
     curve_scenes: int = 24
 
 
@@ -180,11 +184,18 @@ def run_trust(shipped: list[ModelFile], effort: Effort, out: Path) -> None:
     print(f"the loop costs {over:+.2f} %; {good} of {of} trials agree")
 
 
-def run_eval(shipped: list[ModelFile], runs: Mapping[str, Path], effort: Effort, out: Path) -> None:
+def run_eval(
+    shipped: list[ModelFile],
+    runs: Mapping[str, Path],
+    effort: Effort,
+    out: Path,
+    dev: Path | None = None,
+) -> None:
     """Write eval.json and, per protocol, the pictures of the curves and of confidence.
 
     Args:
         runs: run directories by the name of their rows.
+        dev: folder of the development set.
     """
     int8 = next(str(model.path) for model in shipped if model.spec.precision == "int8")
     with tempfile.TemporaryDirectory() as folder:
@@ -198,6 +209,9 @@ def run_eval(shipped: list[ModelFile], runs: Mapping[str, Path], effort: Effort,
                 "--curves", "--pictures", folder,
             ),
         ]  # fmt: skip
+        if dev is not None:
+            real = "--data", f"rgbd:{dev}", "--dev", "--limit", str(effort.eval_scenes)
+            tables += [(*files, *real), (int8, *real, *DEV_CURVES)]
         jobs = [("--protocol", name, *words) for words in tables for name in PROTOCOLS]
         with ThreadPoolExecutor(os.cpu_count()) as side_by_side:
             reports = [report for found in side_by_side.map(_eval, jobs) for report in found]
@@ -305,6 +319,7 @@ def main() -> None:
     parser.add_argument(
         "--single-run", type=Path, help="run of the paper preset on single images, for its rows"
     )
+    parser.add_argument("--dev", type=Path, help="folder of the development set, for its rows")
     given = parser.parse_args()
     effort = QUICK if given.quick else Effort()
     if given.rounds:
@@ -313,19 +328,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="edgedepth-measure-") as folder:
         runs = {PAPER: given.paper_run, SINGLE: given.single_run}
         given_runs = {name: path for name, path in runs.items() if path is not None}
-        measure_all(given.only or PARTS, effort, given_runs, Path(folder), given.out)
+        measure_all(given.only or PARTS, effort, given_runs, Path(folder), given.out, given.dev)
     if given.out.resolve() == RESULTS:
         subprocess.run([sys.executable, str(ROOT / "docs" / "make_results.py")], check=True)
 
 
 def measure_all(
-    parts: Sequence[str], effort: Effort, runs: Mapping[str, Path], folder: Path, out: Path
+    parts: Sequence[str],
+    effort: Effort,
+    runs: Mapping[str, Path],
+    folder: Path,
+    out: Path,
+    dev: Path | None = None,
 ) -> None:
     """Measure copies of the shipped models, so that all parts see the same ones.
 
     Args:
         runs: trained runs of the ``paper`` preset by the name of their rows.
         folder: for copies and converted files.
+        dev: folder of the development set.
     """
     shipped = [read_model_file(shutil.copy(path, folder)) for path in shipped_models()]
     shipped.sort(key=lambda model: FIRST.index(model.spec.precision))
@@ -334,7 +355,7 @@ def measure_all(
     if "trust" in parts:
         run_trust(shipped, effort, out)
     if "eval" in parts:
-        run_eval(shipped, {OURS: starting_run(None).path, **runs}, effort, out)
+        run_eval(shipped, {OURS: starting_run(None).path, **runs}, effort, out, dev)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,25 @@ from edgedepth.bench.drawing import (
     write_png,
 )
 from edgedepth.capture.picture import colourise, dioptre_limits
-from edgedepth.evaluate import Answer, Result, bounded
+from edgedepth.evaluate import (
+    CLASSICAL,
+    CLASSICAL_WITH_BLUR,
+    MEAN_DEPTH,
+    Answer,
+    Result,
+    bounded,
+)
 from edgedepth.protocols import Case
 from edgedepth.sparsification import REMOVED, Sparsification
 
-# Mean depth and classical come first and are grey.
+BASELINE_COLOURS: dict[str, Colour] = {
+    MEAN_DEPTH: (150, 150, 150),
+    CLASSICAL: (90, 90, 90),
+    CLASSICAL_WITH_BLUR: (60, 60, 60),
+}
 COLOURS: tuple[Colour, ...] = (
-    (150, 150, 150), (90, 90, 90), (30, 30, 200), (190, 120, 30), (60, 150, 60), (160, 60, 160),
-    (30, 140, 220), (140, 140, 20), (110, 60, 30),
+    (30, 30, 200), (190, 120, 30), (60, 150, 60), (160, 60, 160), (30, 140, 220), (140, 140, 20),
+    (110, 60, 30),
 )  # fmt: skip
 PLOT_W, PLOT_H = 700, 330
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 24, 60, 48
@@ -76,8 +88,10 @@ def _legend(picture: Picture, names: Sequence[str], colours: Sequence[Colour], t
         x += 52 + 9 * len(name)
 
 
-def _colours(count: int, first: int = 0) -> list[Colour]:
-    return [COLOURS[(first + i) % len(COLOURS)] for i in range(count)]
+def _colours(names: Iterable[str]) -> list[Colour]:
+    """Greys of the baselines; a colour each for the others."""
+    free = itertools.cycle(COLOURS)
+    return [BASELINE_COLOURS[name] if name in BASELINE_COLOURS else next(free) for name in names]
 
 
 def draw_curves(curves: Sequence[Mapping[str, Any]], title: str) -> Picture:
@@ -89,7 +103,7 @@ def draw_curves(curves: Sequence[Mapping[str, Any]], title: str) -> Picture:
     names = list(curves[0]["points"][0]["rows"])
     rows = -(-len(curves) // 2)
     picture = canvas(80 + _LEGEND_H + rows * PLOT_H, "MAE in dioptres; lower is better", title)
-    _legend(picture, names, _colours(len(names)), 84)
+    _legend(picture, names, _colours(names), 84)
     for number, curve in enumerate(curves):
         left, top = number % 2 * PLOT_W, 80 + _LEGEND_H + number // 2 * PLOT_H
         errors = {n: [p["rows"][n]["mae_dioptres"] for p in curve["points"]] for n in names}
@@ -97,7 +111,7 @@ def draw_curves(curves: Sequence[Mapping[str, Any]], title: str) -> Picture:
         plot = _Plot(picture, left, top, most, len(curve["points"]))
         plot.grid([f"{point['value']:g}" for point in curve["points"]])
         put_text(picture, curve["label"], (left + _LEFT, top + _TOP - 14), 0.48)
-        for values, colour in zip(errors.values(), _colours(len(names)), strict=True):
+        for values, colour in zip(errors.values(), _colours(names), strict=True):
             plot.line(values, colour)
     return picture
 
@@ -110,7 +124,7 @@ def draw_confidence(found: Mapping[str, Sparsification], title: str) -> Picture:
         f"{title}. Thin: the worst pixels removed. Below: share removed",
     )
     names = [f"{name}, AUSE {curve.ause:.3f}" for name, curve in found.items()]
-    colours = _colours(len(found), first=1)
+    colours = _colours(found)
     _legend(picture, names, colours, 84)
     most = max(1.0, *(max(curve.error) for curve in found.values()))
     plot = _Plot(picture, 0, 80 + _LEGEND_H - _TOP // 2, most, len(REMOVED), WIDTH)

@@ -26,6 +26,10 @@ from edgedepth.spec import ModelSpec
 from edgedepth.stack import FocalStack
 
 MEAN_DEPTH, CLASSICAL = "mean depth", "classical"
+
+CLASSICAL_WITH_BLUR = "classical, relative blur"
+"""The classical answer after the relative blur that models' answers have: how much of their lead
+is the model's."""
 RESAMPLES = 4000
 
 Row = dict[str, float]

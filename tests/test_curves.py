@@ -275,7 +275,7 @@ class TestPictures:
             return {"name": "c", "label": "label", "points": points}
 
         def height(picture: NDArray[np.uint8]) -> float:
-            colour = np.array(evalpictures.COLOURS[1])
+            colour = np.array(evalpictures.COLOURS[0])
             return float(np.nonzero((picture[110:] == colour).all(2))[0].mean())
 
         low = evalpictures.draw_curves([curve(0.1, 0.1)], "t")

@@ -131,7 +131,7 @@ def test_the_command_prints_protocol_data_and_baselines():
     assert record[0]["frames"] == 3
     more = eval_command("--protocol", "phone", "--limit", "1", "--frames", "20")
     assert "N=6" in more.stdout
-    assert set(record[0]["rows"]) == {"mean depth", "classical"}
+    assert list(record[0]["rows"]) == ["mean depth", "classical", "classical, relative blur"]
 
 
 @pytest.mark.parametrize(

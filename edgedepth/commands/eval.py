@@ -115,9 +115,11 @@ def eval(
     edgedepth eval model.tflite --shuffle-focus        a model that uses focus gets worse
     edgedepth eval model.tflite --protocol phone --curves --pictures look/ --json
 
-    Without a model only the two baselines are scored. A run directory gives two rows, after its
-    float and its quantization-aware phase. "vs classical" is the error in dioptres against the
-    classical answer's on the same scenes, with its 95 % interval.
+    Without a model only the baselines are scored. A run directory gives two rows, after its float
+    and its quantization-aware phase. "vs classical" is the error in dioptres against the
+    classical answer's on the same scenes, with its 95 % interval. Models' answers are weighed
+    against relative blur, as infer does; the classical answer has a second row with it, which
+    says how much of their lead is not the model's. A model has to beat both.
 
     AUSE says whether confidence means something: the area between the error that is left as the
     least certain pixels are taken away and that as the worst are. 0 is the best. A confidence
@@ -154,7 +156,10 @@ def _contestants(models: tuple[Path, ...]) -> list[Contestant]:
     for path in models:
         if not path.exists():
             raise UserError(f"{path} does not exist", "give a .tflite file or a run directory")
-    found = [evaluate.classical()]
+    found = [
+        evaluate.classical(),
+        evaluate.classical(evaluate.CLASSICAL_WITH_BLUR, relative_blur=True),
+    ]
     for path in models:
         found += evaluate.run_directory(path) if path.is_dir() else [evaluate.model_file(path)]
     names = [contestant.name for contestant in found]
@@ -232,8 +237,10 @@ def _curves(
     if not request.curves:
         return []
     from edgedepth.curves import evaluate_curves
+    from edgedepth.evaluate import CLASSICAL_WITH_BLUR
 
-    return evaluate_curves(protocol, stages, contestants, request.curves, tick)
+    drawn = [one for one in contestants if one.name != CLASSICAL_WITH_BLUR]
+    return evaluate_curves(protocol, stages, drawn, request.curves, tick)
 
 
 def _write_pictures(
@@ -247,8 +254,10 @@ def _write_pictures(
     """The scenes are the best, median and worst of the first model, of the classical answer
     without one."""
     from edgedepth import evalpictures as drawn
+    from edgedepth.evaluate import CLASSICAL, CLASSICAL_WITH_BLUR
 
-    first = contestants[1 if len(contestants) > 1 else 0].name
+    baselines = CLASSICAL, CLASSICAL_WITH_BLUR
+    first = next((one.name for one in contestants if one.name not in baselines), CLASSICAL)
     title = f"{protocol.name}, {report['data']}, {len(cases)} scenes"
     pictures = {}
     for place, index in drawn.chosen_scenes(result, first).items():
