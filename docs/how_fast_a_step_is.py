@@ -35,7 +35,8 @@ from edgedepth.models.backend import keras, tf
 from edgedepth.models.fakequant import Mode
 from edgedepth.models.network import FocalNetwork
 from edgedepth.models.presets import make_network, preset_spec
-from edgedepth.train import answers_of, freeze_norms, make_optimizer, make_update, tensors
+from edgedepth.train import freeze_norms
+from edgedepth.training_step import answers_of, make_optimizer, make_update, tensors
 
 Fed = dict[str, Any]
 FORMS = {"float": ("plain", "XLA", "bfloat16", "XLA, bfloat16"), "qat": ("plain", "XLA")}

@@ -34,7 +34,7 @@ from edgedepth.models.network import FocalNetwork
 from edgedepth.models.presets import make_network
 from edgedepth.rundir import RunDirectory
 from edgedepth.spec import ModelSpec
-from edgedepth.train import tensors
+from edgedepth.training_step import tensors
 
 PHASES = {"qat": Mode.QUANTIZED, "float": Mode.FLOAT}
 """Weights of a run: those with fake quantisation make int8 files, the others the rest."""
