@@ -222,12 +222,16 @@ def measured_on(record: Record) -> str:
     )
 
 
-SUMMARY = ("model", "kB", "ms, 1 thread", "ms, 2 threads", "wait after the last frame, ms", "MAE D")
+SUMMARY = (
+    "model", "kB", "ms, 1 thread", "ms, 2 threads", "wait after the last frame, ms", "`infer`, s",
+    "MAE D",
+)  # fmt: skip
 
 
 def summary(record: Record) -> str:
     """The short table: each scored model on LiteRT, what one waits for, and its error."""
     scores = {row["name"]: row for row in record["accuracy"]["rows"]} if record["accuracy"] else {}
+    jobs = {job["model"]: job for job in record["jobs"] if job["runtime"] == "litert"}
     lines = []
     for model in record["models"]:
         name = model["file"]
@@ -247,11 +251,17 @@ def summary(record: Record) -> str:
                 f"{model['bytes'] / 1e3:.0f}",
                 *(_ms(cell["latency_s"]["p50"] if cell else None) for cell in whole),
                 _ms(stream["after_last_frame_s"]["p50"] if stream else None),
+                f"{jobs[name]['total_s']:.1f}" if name in jobs else "-",
                 f"{error['mae_dioptres']:.3f}" if error else "-",
             ]
         )
     frames = {cell["frames"] for cell in record["cells"] if cell["model"] in scores or not scores}
     notes = [f"{' and '.join(map(str, sorted(frames)))} frames, LiteRT. {measured_on(record)}"]
+    if jobs:
+        notes.append(
+            "Milliseconds are of the model alone; `infer` is the whole command, from reading and "
+            "aligning the photos to relative blur and the files."
+        )
     if scores:
         notes.append(f"MAE D: error in dioptres, {accuracy_head(record)}.")
     busy = ["The machine was not idle: see docs/bench.md."] if record["warnings"] else []

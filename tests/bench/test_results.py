@@ -76,6 +76,8 @@ def test_the_short_table_and_the_promises(measured: Measured, tmp_path: Path) ->
                if make_results.BLOCKS[name][0] == "bench.json"}  # fmt: skip
     wait = record["cells"][1]["after_last_frame_s"]["p50"]
     assert f"| {table._ms(wait)} |" in written["summary"]
+    whole = next(job for job in record["jobs"] if job["runtime"] == "litert")["total_s"]
+    assert f"| {whole:.1f} |" in written["summary"]
     assert "wait after the last of 5 frames" in written["promises"]
     assert "The machine was not idle" in written["summary"]
 
