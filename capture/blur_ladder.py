@@ -61,7 +61,7 @@ UNEXPLAINED_PX2 = 0.02
 """Standard deviation of a difference in variance that is not defocus: aberrations, sharpening,
 compression and interpolation differ from frame to frame. In squared pixels."""
 
-UNEXPLAINED_SHARE = 0.2
+UNEXPLAINED_SHARE = 0.3
 """The same as a share of the difference, for frames that are no neighbours: a lens blurs by a disk
 and not by a Gaussian."""
 

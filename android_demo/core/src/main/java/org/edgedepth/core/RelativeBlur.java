@@ -9,7 +9,7 @@ import java.util.List;
 final class RelativeBlur {
     private static final double[] ROUNDS = {1.2, 0.7, 0.5};
     private static final double FAR_OFF = 1.4;
-    static final double UNEXPLAINED_SHARE = 0.2;
+    static final double UNEXPLAINED_SHARE = 0.3;
 
     private RelativeBlur() {}
 
