@@ -63,12 +63,12 @@ compression and interpolation differ from frame to frame. In squared pixels."""
 
 UNEXPLAINED_SHARE = 0.3
 """The same as a share of the difference, for frames that are no neighbours: a lens blurs by a disk
-and not by a Gaussian."""
+and not by a Gaussian, and K is known to a few percent."""
 
 WIDE_PX = 2.0
 """Blur circle, of one frame at the other's plane, up to which frames that are no neighbours are
-compared, in pixels of the frames: what two neighbours say of less is lost in what is not defocus,
-and of more the shape of the disk matters."""
+compared, in pixels of the frames: what neighbours say of less is lost in what is not defocus, and
+what K and the shape of the disk are off draws depth with more."""
 
 LEAST_GAP = 1e-3
 """Dioptres between frames that can be compared."""

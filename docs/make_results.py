@@ -24,6 +24,9 @@ from edgedepth.convert import parity
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
+SHIPPED = "edgedepth-mobile"
+"""Its training is told by the model card and docs/training.md."""
+
 NOTHING = "No results are committed yet."
 
 Block = Callable[[Path], str]
@@ -65,7 +68,7 @@ def _eval(results: Path) -> dict[str, Any]:
 def _tables(results: Path) -> str:
     found = _eval(results)
     tables = evaltable.markdown([r for r in found["reports"] if not r["curves"]])
-    runs = found.get("runs")
+    runs = [run for run in found.get("runs", ()) if run["name"] != SHIPPED]
     return f"{tables}\n\n{evaltable.markdown_runs(runs)}" if runs else tables
 
 
