@@ -2,7 +2,8 @@
 
     edgedepth eval edgedepth/pretrained/NAME-*.tflite --dev --data rgbd:DIR --json > dev.json
     edgedepth eval edgedepth/pretrained/NAME-*.tflite --data traced --limit 12 --json > traced.json
-    python docs/make_card.py NAME story.json dev.json traced.json
+    edgedepth eval edgedepth/pretrained/NAME-*.tflite --data pathtraced --limit 12 --json > path.json
+    python docs/make_card.py NAME story.json dev.json traced.json path.json
 
 Runs of other networks that were scored too (``edgedepth eval ... runs/paper``) stand beside the
 baselines, by the name of their folder.
@@ -20,10 +21,11 @@ from typing import Any
 
 from edgedepth.capture.modelfile import read_model_file
 from edgedepth.cards import SCHEMA, SHIPPED, read_card, sha256
+from edgedepth.evaluate import CLASSICAL, CLASSICAL_WITH_BLUR, MEAN_DEPTH
 from edgedepth.files import write_text
 
 METRICS = ("rmse", "absrel", "delta1", "mae_dioptres")
-BASELINES = ("mean depth", "classical")
+BASELINES = (MEAN_DEPTH, CLASSICAL, CLASSICAL_WITH_BLUR)
 FLOAT = " (float)"
 
 
