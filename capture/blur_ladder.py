@@ -1,4 +1,4 @@
-"""How much blurrier one frame is than its neighbour: hypotheses of depth and their likelihood.
+"""How much blurrier one frame is than another: hypotheses of depth and their likelihood.
 
 How much blur turns the sharper of two frames into the other tells depth, between their planes and
 beyond them. With blur circles of diameter c = K |D - F|, disks of variance c^2 / 16 along a side,

@@ -1,4 +1,4 @@
-"""A model's answer weighed against the relative blur of neighbouring frames.
+"""A model's answer weighed against the relative blur of frames.
 
 The answer is the prior, relative blur (:mod:`.blur_ladder`) the likelihood, and depth the mean of
 what follows. A network sees how sharp each frame is where it looks, which tells the planes between

@@ -2,7 +2,7 @@
 
     edgedepth eval edgedepth/pretrained/NAME-*.tflite --dev --data rgbd:DIR --json > dev.json
     edgedepth eval edgedepth/pretrained/NAME-*.tflite --data traced --limit 12 --json > traced.json
-    edgedepth eval edgedepth/pretrained/NAME-*.tflite --data pathtraced --limit 12 --json > path.json
+    edgedepth eval edgedepth/pretrained/NAME-*.tflite --data pathtraced --json > path.json
     python docs/make_card.py NAME story.json dev.json traced.json path.json
 
 Runs of other networks that were scored too (``edgedepth eval ... runs/paper``) stand beside the

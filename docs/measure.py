@@ -8,9 +8,9 @@ bench: latency of the shipped models and of the ``paper`` preset in the same rou
 tool beside it, error against latency and size. trust: what the timing loop costs, and whether two
 measurements in a row agree. eval: the shipped models, the run they come from and, where given, runs
 of the ``paper`` preset, on every protocol, on rendered, ray-traced and path-traced scenes; and the
-int8 file along the curves; with --dev on the development set too. Such runs are hours of training:
-rows of those that are not given stay
-as the record in DIR has them, where the scenes and the classical row are still the same.
+int8 file along the curves; with --dev on the development set too, whose tables go without it. Such
+runs are hours of training: rows of those that are not given stay as the record in DIR has them,
+where the scenes and the classical row are still the same.
 EDGEDEPTH_TRACED may name a folder that keeps the traced pictures.
 """
 
@@ -253,7 +253,7 @@ def keep_rows(made: dict[str, Any], earlier: Mapping[str, Any]) -> None:
             kept |= bool(same)
             if not same:
                 where = f"{old['protocol']['name']} on {old['data']}"
-                why = "scenes or the classical row differ"
+                why = "such scenes are no longer there, or the classical row differs"
                 print(f"the rows of {run['name']} are gone from {where}: {why}")
         if kept:
             made["runs"].append(run)

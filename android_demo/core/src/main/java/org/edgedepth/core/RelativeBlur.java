@@ -3,8 +3,7 @@ package org.edgedepth.core;
 import java.util.List;
 
 /**
- * A model's answer weighed against the relative blur of neighbouring frames: {@code
- * capture/relative_blur.py}.
+ * A model's answer weighed against the relative blur of frames: {@code capture/relative_blur.py}.
  */
 final class RelativeBlur {
     private static final double[] ROUNDS = {1.2, 0.7, 0.5};
