@@ -123,7 +123,7 @@ def eval(
 
     AUSE says whether confidence means something: the area between the error that is left as the
     least certain pixels are taken away and that as the worst are. 0 is the best. A confidence
-    without meaning leaves the error as it is, which makes about 0.7 (0.6 to 0.8 on our protocols).
+    without meaning leaves the error as it is, which makes about 0.7 (0.55 to 0.8 on ours).
     """
     from edgedepth import album, evaltable, protocols
 

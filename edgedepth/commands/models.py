@@ -129,14 +129,19 @@ def _print_short(card: cards.Card) -> None:
         click.echo(f"  - {in_short(limit, WIDTH - 4)}")
 
 
+FULL_ONLY = frozenset({"classical, relative blur"})
+"""Baselines that a table a hundred columns wide has no room for."""
+
+
 def figure_table(figures: Sequence[cards.Figure]) -> list[list[str]]:
     """Head and rows: a row for each protocol and set, a column for each baseline and precision."""
     columns: dict[str, None] = {}
     rows: dict[str, dict[str, cards.Scores]] = {}
     for figure in figures:
         found = rows.setdefault(_set_of(figure), {})
-        found.update(figure.baselines)
-        columns.update(dict.fromkeys(figure.baselines))
+        shown = {k: v for k, v in figure.baselines.items() if k not in FULL_ONLY}
+        found.update(shown)
+        columns.update(dict.fromkeys(shown))
     for figure in figures:
         rows[_set_of(figure)][figure.precision] = figure.scores
         columns[figure.precision] = None
@@ -148,7 +153,7 @@ def figure_table(figures: Sequence[cards.Figure]) -> list[list[str]]:
 
 
 def _set_of(figure: cards.Figure) -> str:
-    return f"{figure.protocol} on {figure.data}, N={figure.n}"
+    return f"{figure.protocol}, {figure.data}, N={figure.n}"
 
 
 def _two(scores: cards.Scores) -> str:

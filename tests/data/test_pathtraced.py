@@ -182,7 +182,7 @@ def test_eval_scores_path_traced_scenes_and_keeps_them(
     assert len(kept) == 2
     report = json.loads(first.stdout)[0]
     assert report["data"] == "pathtraced"
-    assert set(report["rows"]) == {"mean depth", "classical"}
+    assert set(report["rows"]) == {"mean depth", "classical", "classical, relative blur"}
 
     def gone(*_: object, **__: object) -> None:
         raise AssertionError("rendered again")

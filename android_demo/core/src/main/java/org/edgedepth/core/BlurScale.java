@@ -50,7 +50,11 @@ final class BlurScale {
 
     /** How far the best scale is above the mean of all. */
     private double lead() {
-        return totals[best()] - Arrays.stream(totals).average().orElse(0);
+        double mean = 0;
+        for (double total : totals) {
+            mean += total / totals.length;
+        }
+        return totals[best()] - mean;
     }
 
     /** Counts what is far from usual the less. */
