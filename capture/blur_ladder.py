@@ -156,20 +156,40 @@ class Ladder:
         mixed = np.log(mixing @ likely + np.float32(1e-30))
         return replace(self, logs=mixed.reshape(self.logs.shape))
 
-    def at(self, places: NDArray[np.float64], scale: float, here: NDArray[np.bool_]) -> Plane:
-        """(n, pixels) log likelihood of other places, between the ladder's own.
+    def of(self, here: NDArray[np.bool_], every: int = 1) -> Curves:
+        """What is said of some pixels.
 
         Args:
-            places: (n,) dioptres.
-            scale: by what K squared is multiplied.
-            here: (h, w) the pixels.
+            here: (h, w) those, of every ``every``-th along a side.
         """
-        own = self.gap.middle + (places - self.gap.middle) * scale
-        number = np.interp(own, self.places, np.arange(len(self.places)))
+        return Curves(self.gap, self.places, self.logs[:, ::every, ::every][:, here])
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What two frames say of some pixels, at any depth.
+
+    Attributes:
+        gap, places: of the ladder.
+        logs: float32 (n, pixels) log likelihood of each place.
+    """
+
+    gap: Gap
+    places: NDArray[np.float64]
+    logs: Plane
+
+    def at(self, depths: NDArray[np.float64], scale: float) -> Plane:
+        """(m, pixels) log likelihood of depths, between the places.
+
+        Args:
+            depths: (m,) dioptres.
+            scale: by what K squared is multiplied.
+        """
+        places = self.gap.middle + (depths - self.gap.middle) * scale
+        number = np.interp(places, self.places, np.arange(len(self.places)))
         below = np.minimum(number.astype(int), len(self.places) - 2)
         past = (number - below).astype(np.float32)[:, None]
-        logs = self.logs[:, here]
-        between: Plane = (1 - past) * logs[below] + past * logs[below + 1]
+        between: Plane = (1 - past) * self.logs[below] + past * self.logs[below + 1]
         return between
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedepth.capture.blur_ladder import Gap, Ladder
+from edgedepth.capture.blur_ladder import Curves, Ladder
 from edgedepth.guided import Plane
 
 OCTAVE = 8
@@ -58,10 +58,9 @@ def blur_scale(dioptres: Plane, ladders: Sequence[Ladder]) -> float | None:
     for far, near in itertools.pairwise(ladders):
         here = (answers > far.gap.middle) & (answers < near.gap.middle)
         if here.any():
-            totals += _agreement(answers[here], _Curve(far, here), _Curve(near, here))
+            totals += _agreement(answers[here], far.of(here, EVERY), near.of(here, EVERY))
             pixels += int(here.sum())
-    best = int(totals.argmax())
-    undecided = not pixels or totals[best] - totals.mean() < DECIDES * pixels
+    undecided = not pixels or totals.max() - totals.mean() < DECIDES * pixels
     totals -= DOUBT * answers.size * np.square(np.log2(SCALES / USUAL))
     best = int(totals.argmax())
     if undecided or not 0 < best < len(SCALES) - 1:
@@ -71,38 +70,13 @@ def blur_scale(dioptres: Plane, ladders: Sequence[Ladder]) -> float | None:
     return float(SCALES[best] * 2 ** (past / OCTAVE))
 
 
-class _Curve:
-    """Log likelihoods of some pixels, at any depth.
-
-    Args:
-        here: (h, w) those, of the ones that are looked at.
-    """
-
-    def __init__(self, ladder: Ladder, here: NDArray[np.bool_]) -> None:
-        self.gap: Gap = ladder.gap
-        self._places = ladder.places
-        self._logs = ladder.logs[:, ::EVERY, ::EVERY][:, here]
-
-    def at(self, depth: float, scale: float) -> Plane:
-        """(pixels,) at a depth in dioptres if K squared is ``scale`` times as large."""
-        place = self.gap.middle + (depth - self.gap.middle) * scale
-        number = float(np.interp(place, self._places, np.arange(len(self._places))))
-        below = min(int(number), len(self._places) - 2)
-        share = np.float32(number - below)
-        between: Plane = (1 - share) * self._logs[below] + share * self._logs[below + 1]
-        return between
-
-
-def _agreement(answers: Plane, far: _Curve, near: _Curve) -> NDArray[np.float64]:
+def _agreement(answers: Plane, far: Curves, near: Curves) -> NDArray[np.float64]:
     """(scales,) what two gaps say together at the depth that suits both best, over all pixels."""
     spread = PRIOR_GAP * np.where(answers < far.gap.near, far.gap.width, near.gap.width)
     depths = np.linspace(far.gap.middle, near.gap.middle, PLACES)
-    priors = [-np.square((depth - answers) / spread) / 2 for depth in depths]
+    priors = np.stack([-np.square((depth - answers) / spread) / 2 for depth in depths])
     totals = []
     for scale in SCALES:
-        said = (
-            far.at(depth, scale) + near.at(depth, scale) + prior
-            for depth, prior in zip(depths, priors, strict=True)
-        )
-        totals.append(np.maximum.reduce(list(said)).sum(dtype=np.float64))
+        said = far.at(depths, scale) + near.at(depths, scale) + priors
+        totals.append(said.max(axis=0).sum(dtype=np.float64))
     return np.asarray(totals)

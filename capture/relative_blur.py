@@ -166,7 +166,7 @@ def _said_by(
     here: NDArray[np.bool_],
 ) -> Plane | np.float32:
     """(n, pixels) what those of frames farther apart that cover a gap say of its places."""
-    said = [ladder.at(places, scale, here) for ladder in wide if ladder.gap.covers(gap)]
+    said = [ladder.of(here).at(places, scale) for ladder in wide if ladder.gap.covers(gap)]
     if not said:
         return np.float32(0)
     total: Plane = np.float32(WIDE_COUNTS / len(said)) * np.sum(said, axis=0)
