@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from edgedepth.capture.blur_scale import USUAL
 from edgedepth.capture.focus import FocusReading
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ difference of two frames shows from half a pixel up."""
 FAR_M = 10.0
 LEAST_BREATHING = 0.006
 OPPOSITE = -0.7
+
+USUAL_COC_RATIO = math.sqrt(USUAL)
+"""K that frames show, over the true one."""
+
+DOUBTFUL_COC_RATIO = 1.2
+"""Farther than this factor from the usual, the figures of a sweep are not those of its frames;
+stacks of known K lie within 1.15."""
 
 
 class Doubt(NamedTuple):
@@ -78,4 +86,22 @@ def about_breathing(reports: Sequence[FrameReport], focus: Sequence[float]) -> D
     return Doubt(
         "the picture grows as the distances say it focuses farther",
         "check that the distances belong to these frames and are not reversed",
+    )
+
+
+def about_blur(coc_ratio: float | None) -> Doubt | None:
+    """Frames that blur faster or more slowly than distances and camera say.
+
+    Args:
+        coc_ratio: K that the frames show, over that of these figures; None where they show none.
+    """
+    if coc_ratio is None:
+        return None
+    ratio = coc_ratio / USUAL_COC_RATIO
+    if abs(math.log(ratio)) <= math.log(DOUBTFUL_COC_RATIO):
+        return None
+    return Doubt(
+        f"the frames blur {ratio:.2f} times as fast as their focus distances and the camera's "
+        "figures say",
+        "if it is the distances that are off, so is depth; edgedepth calibrate measures a camera",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedepth import optics
-from edgedepth.capture.blur_scale import USUAL
 from edgedepth.capture.decode import decode, reduction_for
-from edgedepth.capture.doubts import about_breathing
+from edgedepth.capture.doubts import about_blur, about_breathing
 from edgedepth.capture.fusion import all_in_focus
 from edgedepth.capture.limits import check_frames
 from edgedepth.capture.modelfile import ModelFile, read_model_file
@@ -36,13 +34,6 @@ FARTHEST_M = 100.0
 
 DEFAULT_SIDE = 640
 MAX_DISTORTION = 0.02
-
-USUAL_COC_RATIO = math.sqrt(USUAL)
-"""K that frames show, over the true one."""
-
-DOUBTFUL_COC_RATIO = 1.2
-"""Farther than this factor from the usual, the figures of a sweep are not those of its frames;
-stacks of known K lie within 1.15."""
 DEFAULT_MIN_CONFIDENCE = 0.1
 
 
@@ -175,7 +166,7 @@ def infer_depth(
         *registered.warnings,
         *_focus_doubts(registered, ordering is None),
         *_model_doubts(registered, file, raw),
-        *_blur_doubts(answer.coc_ratio),
+        *map(str, filter(None, [about_blur(answer.coc_ratio)])),
         *_confidence_doubts(confidence, min_confidence),
     )
     return DepthResult(
@@ -422,16 +413,3 @@ def _model_doubts(registered: RegisteredSweep, model: ModelFile, raw: Depth) -> 
     if raw.confidence is None:
         found.append("this model gives no confidence: every pixel counts as certain")
     return found
-
-
-def _blur_doubts(coc_ratio: float | None) -> list[str]:
-    if coc_ratio is None:
-        return []
-    ratio = coc_ratio / USUAL_COC_RATIO
-    if abs(np.log(ratio)) <= np.log(DOUBTFUL_COC_RATIO):
-        return []
-    return [
-        f"the frames blur {ratio:.2f} times as fast as their focus distances and the camera's "
-        "figures say: if it is the distances that are off, so is depth; "
-        "edgedepth calibrate measures a camera"
-    ]

@@ -129,17 +129,16 @@ def _print_short(card: cards.Card) -> None:
         click.echo(f"  - {in_short(limit, WIDTH - 4)}")
 
 
-FULL_ONLY = frozenset({"classical, relative blur"})
-"""Baselines that a table a hundred columns wide has no room for."""
-
-
 def figure_table(figures: Sequence[cards.Figure]) -> list[list[str]]:
-    """Head and rows: a row for each protocol and set, a column for each baseline and precision."""
+    """Head and rows: a row for each protocol and set, a column for each baseline and precision, but
+    for the baseline that a hundred columns have no room for."""
+    from edgedepth.evaluate import CLASSICAL_WITH_BLUR
+
     columns: dict[str, None] = {}
     rows: dict[str, dict[str, cards.Scores]] = {}
     for figure in figures:
         found = rows.setdefault(_set_of(figure), {})
-        shown = {k: v for k, v in figure.baselines.items() if k not in FULL_ONLY}
+        shown = {k: v for k, v in figure.baselines.items() if k != CLASSICAL_WITH_BLUR}
         found.update(shown)
         columns.update(dict.fromkeys(shown))
     for figure in figures:
